@@ -1,0 +1,4 @@
+/** placeholder */
+export interface Certificate {
+  readonly der: Buffer
+}

@@ -1,0 +1,4 @@
+/** placeholder */
+export interface RevocationLists {
+  readonly revision: string
+}
