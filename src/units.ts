@@ -1,7 +1,8 @@
 /**
- * Durations and sizes as people write them in a file (`5s`, `16KiB`), read once into numbers.
+ * Durations, sizes, rates and addresses as people write them in a file (`5s`, `16KiB`, `100/s`, `127.0.0.1:8080`).
  *
- * Used by every configuration section; gives milliseconds and bytes. Knows nothing of the fields it is used for.
+ * Used by every configuration section; gives milliseconds, bytes and plain records. Knows nothing of the fields it
+ * is used for, and does not check that an address can be reached.
  */
 import { z } from 'zod'
 
@@ -49,3 +50,58 @@ export const size = (): z.ZodPipe<z.ZodString, z.ZodTransform<number, string>> =
     .string()
     .regex(sizePattern, { error: 'expected a size such as 512B, 16KiB or 10MiB' })
     .transform((text) => parseSize(text) ?? 0)
+
+/** A host (name or IP literal, IPv6 without brackets) and a port, `127.0.0.1:8080` or `[::1]:8080` in a file. */
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+/** The parts of `host:port` or `[v6]:port`, or undefined when the text is neither or the port is above 65535. */
+export const parseAddress = (text: string): Address | undefined => {
+  const match = addressPattern.exec(text)
+  const port = Number(match?.[3])
+  return match && port <= 65_535 ? { host: match[1] ?? match[2]!.toLowerCase(), port } : undefined
+}
+
+/** An {@link Address} as it is written in a file and in a message. */
+export const formatAddress = (address: Address): string =>
+  address.host.includes(':')
+    ? `[${address.host}]:${address.port}`
+    : `${address.host}:${address.port}`
+
+const addressPattern = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})$/
+
+/** A configuration field that holds `host:port`. Port 0 is accepted, so that a listener can take any free port. */
+export const address = (): z.ZodPipe<z.ZodString, z.ZodTransform<Address, string>> =>
+  z
+    .string()
+    .regex(addressPattern, { error: 'expected host:port such as 127.0.0.1:8080 or [::1]:8080' })
+    .transform((text, context): Address => {
+      const parsed = parseAddress(text)
+      if (parsed) return parsed
+      context.issues.push({
+        code: 'custom',
+        message: 'expected a port from 0 to 65535',
+        input: text,
+      })
+      return z.NEVER
+    })
+
+/** So many events in a period: `100/s` is `{ count: 100, perMs: 1000 }`. */
+export interface Rate {
+  readonly count: number
+  readonly perMs: number
+}
+
+const ratePattern = /^([1-9]\d{0,8})\/(s|m|h)$/
+
+/** A configuration field that holds a rate. */
+export const rate = (): z.ZodPipe<z.ZodString, z.ZodTransform<Rate, string>> =>
+  z
+    .string()
+    .regex(ratePattern, { error: 'expected a rate such as 100/s, 600/m or 1000/h' })
+    .transform((text) => {
+      const [count, period] = text.split('/')
+      return { count: Number(count), perMs: durationUnits[period!]! }
+    })

@@ -1,0 +1,42 @@
+/**
+ * The `egress` section of the configuration: the catalog of third-party APIs (`apis`), and how it is decided and dialled.
+ *
+ * Read by the egress line. The entries themselves are files of the catalog; `catalog/` describes them.
+ */
+import { z } from 'zod'
+import { apisSection } from '../catalog/section.ts'
+import { policyChoice } from '../stages/section.ts'
+import { duration } from '../units.ts'
+
+const cidr = z.string().regex(/^[0-9a-fA-F:.]+\/\d{1,3}$/, {
+  error: 'expected an address range such as 203.0.113.0/24',
+})
+
+/** The door that faces third parties. */
+export const egressSection = z
+  .strictObject({
+    apis: apisSection,
+    policy: policyChoice('data.sallyport.egress.allow'),
+    deny_cidrs: z
+      .array(cidr)
+      .default([])
+      .describe('Address ranges that are refused besides the private and reserved ones'),
+    timeouts: z
+      .strictObject({
+        resolve: duration().prefault('5s').describe('Time to resolve a name'),
+        connect: duration().prefault('5s').describe('Time to connect, TLS handshake included'),
+      })
+      .prefault({})
+      .describe('How long to wait'),
+    dns_servers: z
+      .array(
+        z.string().regex(/^[0-9a-fA-F:.[\]]+(:\d{1,5})?$/, { error: 'expected an IP address' }),
+      )
+      .default([])
+      .describe('Resolvers to ask; those of the system when empty'),
+  })
+  .prefault({})
+  .describe('What goes out to third parties')
+
+/** The settings of the egress line as the sidecar uses them. */
+export type EgressSection = z.output<typeof egressSection>
