@@ -1,0 +1,127 @@
+/**
+ * Removes what must not cross a boundary: headers that speak of identity, that rewrite the request behind the
+ * policy's back, or that belong to the mesh. Used first on every line, so that no later stage can be told a story.
+ *
+ * Names are lower case. What is re-set later (XFCC, claims, the hop token) is set by the forwarding stages.
+ */
+import type { HeaderList } from '../wire/headers.ts'
+
+/** The header in which the calling sidecar's token travels. It never leaves the mesh. */
+export const hopHeader = 'x-sallyport-hop'
+
+/** Names that say who somebody is; only a sidecar may set them. */
+const identityNames = new Set([
+  'x-forwarded-client-cert',
+  'client-cert',
+  'client-cert-chain',
+  'x-client-cert',
+  'x-client-verify',
+  'x-client-dn',
+  'x-ssl-cert',
+  'x-spiffe-id',
+  'x-forwarded-user',
+  'x-forwarded-email',
+  'x-forwarded-groups',
+  'x-forwarded-preferred-username',
+  'x-forwarded-access-token',
+  'x-remote-user',
+  'remote-user',
+  'x-authenticated-user',
+  'x-authenticated-userid',
+  'workload-identity-token',
+  'workload-proof-token',
+  'txn-token',
+  'l5d-client-id',
+  'l5d-remote-ip',
+])
+
+const identityPrefixes = [
+  'x-sallyport-',
+  'x-spiffe-',
+  'x-jwt-',
+  'x-auth-request-',
+  'x-ssl-client',
+  'x-client-cert-',
+  'x-envoy-',
+]
+
+/** Names by which some frameworks replace the method, the path or the peer that policy has judged. */
+const overrideNames = new Set([
+  'x-http-method-override',
+  'x-http-method',
+  'x-method-override',
+  'x-original-url',
+  'x-original-uri',
+  'x-rewrite-url',
+  'x-original-host',
+  'x-original-method',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-proto',
+  'x-forwarded-protocol',
+  'x-forwarded-scheme',
+  'x-forwarded-server',
+  'x-forwarded-uri',
+  'x-forwarded-prefix',
+  'x-forwarded-path',
+  'x-forwarded',
+  'forwarded',
+  'forwarded-for',
+  'x-real-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'true-client-ip',
+  'cf-connecting-ip',
+  'fastly-client-ip',
+  'x-host',
+  'x-override-url',
+])
+
+/** Names of tracing and of the inner network, which no third party has a right to. */
+const meshNames = new Set([
+  'traceparent',
+  'tracestate',
+  'baggage',
+  'b3',
+  'uber-trace-id',
+  'sentry-trace',
+  'x-request-id',
+  'x-correlation-id',
+  'x-amzn-trace-id',
+  'x-cloud-trace-context',
+  'x-ot-span-context',
+  'x-datadog-trace-id',
+  'x-datadog-parent-id',
+  'x-datadog-sampling-priority',
+  'via',
+  'server-timing',
+  'cookie',
+  'cookie2',
+])
+
+const meshPrefixes = ['x-b3-', 'uberctx-', 'ot-', 'x-internal-']
+
+const startsWithOne = (name: string, prefixes: readonly string[]): boolean =>
+  prefixes.some((prefix) => name.startsWith(prefix))
+
+const plainName = (name: string): string => (name.endsWith('-bin') ? name.slice(0, -4) : name)
+
+/** True for a header by which somebody could claim an identity. */
+export const speaksOfIdentity = (name: string): boolean => {
+  const plain = plainName(name)
+  return identityNames.has(plain) || startsWithOne(plain, identityPrefixes)
+}
+
+/** True for a header that must not be believed when it comes from outside this process. */
+export const isForged = (name: string): boolean =>
+  speaksOfIdentity(name) || overrideNames.has(plainName(name))
+
+/** True for a header that must not reach a third party. `authorization` is for the credential stage to decide. */
+export const staysInside = (name: string): boolean =>
+  isForged(name) || meshNames.has(name) || startsWithOne(name, meshPrefixes)
+
+/** Removes the forged headers from a list, in place. */
+export const stripForged = (headers: HeaderList): void => {
+  headers.deleteWhere(isForged)
+}
