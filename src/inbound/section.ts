@@ -6,6 +6,7 @@
  */
 import { z } from 'zod'
 import { policyChoice, rateLimit } from '../stages/section.ts'
+import { tokenRequirement } from '../token/section.ts'
 import { address, duration, size } from '../units.ts'
 
 const pathTemplate =
@@ -16,61 +17,12 @@ const pathTemplateWithRest =
 const isPathTemplate = (text: string): boolean =>
   pathTemplate.test(text) || pathTemplateWithRest.test(text)
 
-const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
-
 /** A SPIFFE ID, or one that ends in `/*` and stands for every identity below it. */
 export const callerPattern = z
   .string()
   .regex(/^spiffe:\/\/[a-z0-9._-]+(\/[A-Za-z0-9._-]+)*(\/\*)?$/, {
     error: 'expected a SPIFFE ID such as spiffe://shop.local/ns/shop/sa/web, or one ending in /*',
   })
-
-const stepUp = z
-  .strictObject({
-    acr: z
-      .array(z.string().min(1))
-      .default([])
-      .describe('Accepted authentication contexts; any when empty'),
-    amr: z
-      .array(z.string().min(1))
-      .default([])
-      .describe('Authentication methods that must all be present'),
-    max_age: duration().optional().describe('Longest time since the user authenticated'),
-  })
-  .describe('How strongly the user must have authenticated (RFC 9470)')
-
-const routeTokens = z
-  .strictObject({
-    caller: z
-      .enum(['required', 'optional'])
-      .default('required')
-      .describe('The token that the calling sidecar mints and binds to its certificate'),
-    user: z
-      .enum(['required', 'optional', 'ignored'])
-      .default('required')
-      .describe(
-        'The token of the end user in `Authorization`; a token that is present and bad is refused unless `ignored`',
-      ),
-    providers: z
-      .array(z.string().min(1))
-      .default([])
-      .describe(
-        'Providers in `tokens.providers` whose tokens are accepted; all of them when empty',
-      ),
-    requires: z
-      .strictObject({
-        scopes: z.array(z.string().min(1)).default([]).describe('Scopes that must all be granted'),
-        claims: z
-          .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
-          .default({})
-          .describe('Claims and the value that each must have'),
-      })
-      .prefault({})
-      .describe('What the token of the user must say'),
-    step_up: stepUp.optional(),
-  })
-  .prefault({})
-  .describe('Tokens that a request must carry')
 
 const route = z
   .strictObject({
@@ -101,22 +53,9 @@ const route = z
       .min(1)
       .optional()
       .describe('Peers that may call; every verified peer when absent, and the policy decides'),
-    tokens: routeTokens,
+    tokens: tokenRequirement.prefault({}).describe('Tokens that a request must carry'),
     policy: policyChoice('data.sallyport.inbound.allow'),
     limit: rateLimit.optional(),
-    claims_to_headers: z
-      .array(
-        z.strictObject({
-          claim: z.string().min(1).describe('Claim of the user token; dots reach into objects'),
-          header: z
-            .string()
-            .regex(token, { error: 'expected a header name such as x-user' })
-            .transform((name) => name.toLowerCase())
-            .describe('Header that the application receives; removed from what the peer sent'),
-        }),
-      )
-      .default([])
-      .describe('Verified claims that the application receives as headers'),
     upgrade: z
       .array(z.enum(['websocket']))
       .default([])
@@ -125,7 +64,7 @@ const route = z
     merge_slashes: z
       .boolean()
       .default(false)
-      .describe('Match a path with repeated slashes as if each were one'),
+      .describe('Match a path with repeated slashes as if each were one, and forward it so'),
     body_limit: size()
       .optional()
       .describe('Largest request body; unlimited and streamed when absent'),
@@ -166,7 +105,9 @@ export const inboundSection = z
     routes: z
       .array(route)
       .default([])
-      .describe('What peers may ask for; what no route matches is refused'),
+      .describe(
+        'What peers may ask for; a literal segment beats `{x}`, which beats `{x*}`, and what no route matches is refused',
+      ),
   })
   .describe('What comes in from the mesh; no peer listener when absent')
 
@@ -174,5 +115,3 @@ export const inboundSection = z
 export type InboundSection = z.output<typeof inboundSection>
 /** One inbound route. */
 export type InboundRoute = InboundSection['routes'][number]
-/** The tokens that a route demands. */
-export type RouteTokens = InboundRoute['tokens']

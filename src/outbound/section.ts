@@ -21,11 +21,9 @@ const service = z
       .describe('Name in metrics, spans and records'),
     hosts: z
       .array(
-        z
-          .string()
-          .regex(/^[a-z0-9.-]+$/, {
-            error: 'expected a host in lower case such as payments.shop.svc',
-          }),
+        z.string().regex(/^[a-z0-9.-]+$/, {
+          error: 'expected a host in lower case such as payments.shop.svc',
+        }),
       )
       .default([])
       .describe('Hosts by which the application calls it; its `name` when empty'),

@@ -4,6 +4,7 @@
  *
  * Names are lower case. What is re-set later (XFCC, claims, the hop token) is set by the forwarding stages.
  */
+import { isInternalHeader } from '../telemetry/traces/boundary.ts'
 import type { HeaderList } from '../wire/headers.ts'
 
 /** The header in which the calling sidecar's token travels. It never leaves the mesh. */
@@ -78,30 +79,6 @@ const overrideNames = new Set([
   'x-override-url',
 ])
 
-/** Names of tracing and of the inner network, which no third party has a right to. */
-const meshNames = new Set([
-  'traceparent',
-  'tracestate',
-  'baggage',
-  'b3',
-  'uber-trace-id',
-  'sentry-trace',
-  'x-request-id',
-  'x-correlation-id',
-  'x-amzn-trace-id',
-  'x-cloud-trace-context',
-  'x-ot-span-context',
-  'x-datadog-trace-id',
-  'x-datadog-parent-id',
-  'x-datadog-sampling-priority',
-  'via',
-  'server-timing',
-  'cookie',
-  'cookie2',
-])
-
-const meshPrefixes = ['x-b3-', 'uberctx-', 'ot-', 'x-internal-']
-
 const startsWithOne = (name: string, prefixes: readonly string[]): boolean =>
   prefixes.some((prefix) => name.startsWith(prefix))
 
@@ -117,9 +94,12 @@ export const speaksOfIdentity = (name: string): boolean => {
 export const isForged = (name: string): boolean =>
   speaksOfIdentity(name) || overrideNames.has(plainName(name))
 
-/** True for a header that must not reach a third party. `authorization` is for the credential stage to decide. */
+/**
+ * True for a header that must not reach a third party: identity, tracing, the inner network, cookies of the mesh.
+ * `authorization` is not among them; what becomes of it is decided by the stage that attaches the credential.
+ */
 export const staysInside = (name: string): boolean =>
-  isForged(name) || meshNames.has(name) || startsWithOne(name, meshPrefixes)
+  isForged(name) || isInternalHeader(name) || name === 'cookie' || name === 'cookie2'
 
 /** Removes the forged headers from a list, in place. */
 export const stripForged = (headers: HeaderList): void => {

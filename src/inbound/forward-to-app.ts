@@ -1,0 +1,104 @@
+/**
+ * Hands the request to the application beside us: who called in XFCC (Envoy's grammar), the verified claims that the
+ * route asks for, and the trace context of our own span. Nothing that the peer claimed about itself is among it.
+ */
+import type { Forward } from '../exchange/line.ts'
+import type { Peer } from '../identity/peer.ts'
+import { changedTarget, changeHeaders } from '../stages/apply-changes.ts'
+import type { Permit } from '../stages/authorize.ts'
+import { writeTrace, type Traced } from '../stages/continue-trace.ts'
+import { relay } from '../stages/relay.ts'
+import { isForged } from '../stages/strip-headers.ts'
+import { wireFault } from '../stages/wire-fault.ts'
+import type { HeaderList } from '../wire/headers.ts'
+import type { ServerRequest } from '../wire/message.ts'
+import type { Origin } from '../wire/origin.ts'
+import type { Pool } from '../wire/pool.ts'
+import type { TunnelLimits } from '../wire/tunnel.ts'
+import type { Routed } from './match-route.ts'
+import type { Authenticated } from './verify-tokens.ts'
+import type { HeldBody } from '../stages/hold-body.ts'
+
+/** What the forwarder is built from. */
+export interface AppParts {
+  readonly pool: Pool
+  readonly origin: Origin
+  /** Our own SPIFFE ID, for `By` in XFCC. */
+  readonly ownId: () => string
+  readonly tunnelLimits: TunnelLimits
+  /** Milliseconds of the wheel's clock, for deadlines. */
+  readonly monotonic: () => number
+  /** Ends an upgraded connection when what it stands on ends. */
+  readonly watchUpgrade: (facts: Needs, end: (reason: string) => void) => void
+}
+
+type Needs = {
+  readonly request: ServerRequest
+  readonly peer: Peer
+  readonly permit: Permit
+} & Routed &
+  Authenticated &
+  Traced &
+  HeldBody
+
+/** The last step of the inbound line. */
+export const forwardToApp = (parts: AppParts): Forward<Needs> => ({
+  name: 'forward-to-app',
+  run: (x, done) => {
+    const { request, route, permit } = x
+    const headers = request.head.headers.copy()
+    prepare(headers, x, parts.ownId())
+    if (!permit.changes.none) changeHeaders(headers, permit.changes)
+    const upgrade = route.upgrade.some((protocol) => protocol === request.head.upgrade)
+      ? request.head.upgrade
+      : undefined
+    if (upgrade !== undefined) request.allowStreaming()
+    relay(
+      x,
+      {
+        pool: parts.pool,
+        origin: parts.origin,
+        outgoing: {
+          method: request.head.method,
+          target: changedTarget(x.target, permit.changes),
+          authority: x.target.authority,
+          headers,
+          upgrade,
+        },
+        body: x.body,
+        options: { responseTimeoutMs: route.timeout },
+        tunnelLimits: upgrade === undefined ? undefined : parts.tunnelLimits,
+        faultOf: (error) => wireFault('app', error),
+        onUpgraded: (end) => parts.watchUpgrade(x, end),
+        onAnswer: (head, body, { pass }) => {
+          head.headers.deleteWhere(isForged)
+          for (const [name, value] of permit.changes.responseHeaders) head.headers.add(name, value)
+          pass(head, body)
+        },
+      },
+      done,
+    )
+  },
+})
+
+const prepare = (headers: HeaderList, x: Needs, ownId: string): void => {
+  const { peer, request, route } = x
+  for (const { header_name } of route.tokens.claim_to_headers) headers.delete(header_name)
+  for (const [name, value] of x.claimHeaders) headers.set(name, value)
+  headers.set('x-forwarded-client-cert', clientCertificate(peer, ownId))
+  headers.set('x-forwarded-for', request.connection.remoteAddress)
+  headers.set('x-forwarded-proto', 'https')
+  writeTrace(headers, x)
+}
+
+const elements = new WeakMap<Peer, string>()
+
+/** The element of this hop, in Envoy's grammar: who we are, the hash of the peer's certificate, and its SPIFFE ID. */
+const clientCertificate = (peer: Peer, ownId: string): string => {
+  const known = elements.get(peer)
+  if (known !== undefined) return known
+  const hash = Buffer.from(peer.thumbprint, 'base64url').toString('hex')
+  const element = `By=${ownId};Hash=${hash};URI=${peer.spiffeId}`
+  elements.set(peer, element)
+  return element
+}

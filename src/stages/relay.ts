@@ -1,0 +1,122 @@
+/**
+ * Passes one authorised request to an origin and its answer back: the part that all three directions share.
+ *
+ * Bodies stream with back-pressure at both ends. The exchange is finished exactly once, with the bytes that moved.
+ * Which origin, which headers and what a fault is called is said by the direction.
+ */
+import type { Duplex } from 'node:stream'
+import type { Exchange } from '../exchange/exchange.ts'
+import type { ForwardDone } from '../exchange/line.ts'
+import { Bug, Refusal } from '../exchange/refusal.ts'
+import type { BodySource } from '../wire/body.ts'
+import type { ResponseHead, ServerRequest } from '../wire/message.ts'
+import type { Origin, OutgoingCall, OutgoingRequest, RequestOptions } from '../wire/origin.ts'
+import type { Pool } from '../wire/pool.ts'
+import { tunnel, type TunnelLimits } from '../wire/tunnel.ts'
+import { WireError } from '../wire/wire-error.ts'
+
+/** Hands the answer on, as it is or changed, or refuses it. Exactly one of the two is called, once. */
+export interface AnswerDecision {
+  pass(head: ResponseHead, body: BodySource | Buffer | undefined): void
+  refuse(refusal: Refusal): void
+}
+
+/** What a direction says about one call. */
+export interface RelayPlan {
+  readonly pool: Pool
+  readonly origin: Origin
+  readonly outgoing: OutgoingRequest
+  readonly body: BodySource
+  readonly options: RequestOptions
+  /** Limits of an upgraded connection; absent where upgrades are not allowed. */
+  readonly tunnelLimits?: TunnelLimits | undefined
+  /** Judges the answer before anything of it reaches the caller. */
+  readonly onAnswer: (head: ResponseHead, body: BodySource, decision: AnswerDecision) => void
+  /** Names a fault of the origin in the words of the direction. */
+  readonly faultOf: (error: WireError) => Refusal
+  /** Another origin to try after a fault, or undefined to give up. Asked only while a repeat is possible. */
+  readonly retry?: (error: WireError) => Origin | undefined
+  /** Told when the connection was taken over, with the way to end it. */
+  readonly onUpgraded?: (end: (reason: string) => void) => void
+}
+
+/** Runs the call. `done` is called once, when the answer is complete or cannot be. */
+export const relay = (
+  x: Exchange & { readonly request: ServerRequest },
+  plan: RelayPlan,
+  done: ForwardDone,
+): void => {
+  const { request } = x
+  let call: OutgoingCall | undefined
+  let finished = false
+
+  const finish = (status: number | undefined, responseBytes: number, failure?: Refusal): void => {
+    if (finished) return
+    finished = true
+    done({ status, requestBytes: request.bytesReceived, responseBytes }, failure)
+  }
+
+  const pass = (head: ResponseHead, body: BodySource | Buffer | undefined): void => {
+    if (finished) return
+    request.respond(head, body, (outcome) => {
+      const failure = outcome.error === undefined ? undefined : interrupted(outcome.error, plan)
+      finish(outcome.status, outcome.bytes, failure)
+    })
+  }
+
+  const refuse = (refusal: Refusal): void => {
+    call?.cancel(new WireError('cancelled', 'the answer was refused'))
+    finish(undefined, 0, refusal)
+  }
+
+  const takeOver = (head: ResponseHead, socket: Duplex, early: Buffer): void => {
+    if (plan.tunnelLimits === undefined) {
+      socket.destroy()
+      refuse(new Refusal('request.upgrade'))
+      return
+    }
+    const client = request.takeOver(head)
+    const ends = tunnel(client, { socket, early }, plan.tunnelLimits, (outcome) => {
+      finish(head.status, outcome.bytesToClient)
+    })
+    plan.onUpgraded?.(ends.end)
+  }
+
+  const send = (origin: Origin): void => {
+    call = plan.pool.request(
+      origin,
+      plan.outgoing,
+      plan.body,
+      {
+        onHead: (head, body) => {
+          try {
+            plan.onAnswer(head, body, { pass, refuse })
+          } catch (thrown) {
+            refuse(thrown instanceof Refusal ? thrown : new Bug(thrown))
+          }
+        },
+        onInterim: (status, headers) => request.inform(status, headers),
+        onTakenOver: takeOver,
+        onFault: (error) => {
+          if (finished) return
+          const next = error.retry === 'never' ? undefined : plan.retry?.(error)
+          if (next === undefined) finish(undefined, 0, plan.faultOf(error))
+          else send(next)
+        },
+      },
+      plan.options,
+    )
+  }
+
+  request.whenGone((reason) => {
+    call?.cancel(reason)
+    finish(undefined, 0, new Refusal('sidecar.cancelled'))
+  })
+  send(plan.origin)
+}
+
+/** An answer that broke off: the caller's doing, or the origin's. */
+const interrupted = (error: WireError, plan: RelayPlan): Refusal =>
+  error.code === 'client-gone' || error.code === 'client-stalled'
+    ? new Refusal('sidecar.cancelled')
+    : plan.faultOf(error)
