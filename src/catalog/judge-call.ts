@@ -18,7 +18,7 @@ export interface ProposedCall {
   readonly data: readonly string[]
 }
 
-/** Why a call is refused; each is a suffix of an `api.` refusal code. */
+/** Why a call is refused. */
 export type CallRefusal =
   | 'path-ambiguous'
   | 'undeclared-operation'
@@ -27,6 +27,17 @@ export type CallRefusal =
   | 'data-class'
   | 'retired'
   | 'review-overdue'
+
+/** The refusal code, in the table of the exchange, for each reason. */
+export const callRefusalCode = {
+  'path-ambiguous': 'api.operation',
+  'undeclared-operation': 'api.operation',
+  'undeclared-method': 'api.operation',
+  caller: 'api.caller',
+  'data-class': 'api.data-class',
+  retired: 'api.review-overdue',
+  'review-overdue': 'api.review-overdue',
+} as const satisfies Readonly<Record<CallRefusal, string>>
 
 /** Something to record although the call goes out. */
 export interface CallWarning {

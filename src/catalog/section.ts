@@ -22,7 +22,7 @@ export const apisSection = z
         'observe lets undeclared calls pass, never to a guarded address, and learns from them.',
       ),
     review_warning: duration()
-      .default(14 * 86_400_000)
+      .prefault('14d')
       .describe('How long before review_by a review is announced.'),
     data_class_header: z
       .string()
@@ -50,9 +50,7 @@ export const apisSection = z
           .enum(['off', 'observe', 'enforce'])
           .default('enforce')
           .describe('What to do with a key on its way to another host.'),
-        body_limit: size()
-          .default(256 * 1024)
-          .describe('How much of a body is looked at.'),
+        body_limit: size().prefault('256KiB').describe('How much of a body is looked at.'),
         patterns: z.array(pattern).default([]).describe('Further secrets to look for.'),
       })
       .prefault({})

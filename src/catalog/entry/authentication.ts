@@ -83,7 +83,7 @@ export const authentication = z
       ...tokenEndpoint,
       issuer: z.string().describe('iss of the assertion (RFC 7523).'),
       subject: z.string().describe('sub of the assertion.'),
-      lifetime: duration().default(300_000).describe('Lifetime of the assertion.'),
+      lifetime: duration().prefault('5m').describe('Lifetime of the assertion.'),
     }),
     z.strictObject({
       kind: z.literal('oauth2-token-exchange'),

@@ -36,8 +36,8 @@ export const credentialSource = z
       .min(1)
       .optional()
       .describe('Member to take when the content read is a JSON object.'),
-    timeout: duration().default(5_000).describe('Longest time that reading may take.'),
-    refresh: duration().default(60_000).describe('How often the source is read again.'),
+    timeout: duration().prefault('5s').describe('Longest time that reading may take.'),
+    refresh: duration().prefault('1m').describe('How often the source is read again.'),
   })
   .refine(
     (source) =>
@@ -56,7 +56,7 @@ export const credential = z
       .optional()
       .describe('The older key during a rotation; used once when the new one is answered 401.'),
     rotate_every: duration()
-      .default(90 * 86_400_000)
+      .prefault('90d')
       .describe('Age at which the key must have been replaced.'),
     issued: z
       .string()

@@ -7,18 +7,12 @@ const count = z.int().positive()
 /** The `distrust` part of an entry. */
 export const distrust = z
   .strictObject({
-    request_size: size()
-      .default(10 * 1024 ** 2)
-      .describe('Longest request body.'),
-    response_size: size()
-      .default(10 * 1024 ** 2)
-      .describe('Longest answer body, as it travels.'),
+    request_size: size().prefault('10MiB').describe('Longest request body.'),
+    response_size: size().prefault('10MiB').describe('Longest answer body, as it travels.'),
     response_header_count: count.default(100).describe('Most headers in an answer.'),
-    response_header_size: size()
-      .default(16 * 1024)
-      .describe('Longest header section of an answer.'),
+    response_header_size: size().prefault('16KiB').describe('Longest header section of an answer.'),
     decompressed_size: size()
-      .default(10 * 1024 ** 2)
+      .prefault('10MiB')
       .describe('Longest answer body after decompression, when a check needs to see it.'),
     decompression_ratio: count
       .default(100)

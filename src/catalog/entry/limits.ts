@@ -10,10 +10,10 @@ export const limits = z
     rate: z
       .strictObject({
         requests: count.describe('Requests allowed…'),
-        per: duration().default(1_000).describe('…in this time.'),
+        per: duration().prefault('1s').describe('…in this time.'),
         burst: count.default(1).describe('Requests that may come at once.'),
         queue: z.int().nonnegative().default(0).describe('Requests that may wait for their turn.'),
-        wait: duration().default(1_000).describe('Longest wait in the queue.'),
+        wait: duration().prefault('1s').describe('Longest wait in the queue.'),
       })
       .optional()
       .describe('Rate limit (GCRA).'),
@@ -21,7 +21,7 @@ export const limits = z
       .strictObject({
         requests: count.describe('Requests in flight.'),
         queue: z.int().nonnegative().default(0).describe('Requests that may wait.'),
-        wait: duration().default(1_000).describe('Longest wait in the queue.'),
+        wait: duration().prefault('1s').describe('Longest wait in the queue.'),
       })
       .optional()
       .describe('Concurrency limit.'),
@@ -30,11 +30,11 @@ export const limits = z
       .default({})
       .describe('Caller (SPIFFE ID) to priority; 0 goes first; default 5.'),
     daily_quota: count.optional().describe('Requests per UTC day.'),
-    connect_timeout: duration().default(5_000).describe('Longest time to connect, TLS included.'),
+    connect_timeout: duration().prefault('5s').describe('Longest time to connect, TLS included.'),
     first_byte_timeout: duration()
-      .default(15_000)
+      .prefault('15s')
       .describe('Longest time to the first byte of the answer.'),
-    total_timeout: duration().default(60_000).describe('Longest time for the whole call.'),
+    total_timeout: duration().prefault('1m').describe('Longest time for the whole call.'),
     retry: z
       .strictObject({
         attempts: z.int().min(1).max(10).default(1).describe('Attempts in all.'),
@@ -45,10 +45,10 @@ export const limits = z
           .default(20)
           .describe('Most repeats, as a share of the calls of the last 10 s.'),
         base: duration()
-          .default(100)
+          .prefault('100ms')
           .describe('First pause; doubles with each repeat, with full jitter.'),
         longest: duration()
-          .default(5_000)
+          .prefault('5s')
           .describe('Longest pause; a longer Retry-After ends the repeats.'),
         statuses: z
           .array(z.int().min(400).max(599))
@@ -60,7 +60,7 @@ export const limits = z
     breaker: z
       .strictObject({
         failures: count.default(5).describe('Failures in a row that open the circuit.'),
-        open_for: duration().default(30_000).describe('Time until a probe is let through.'),
+        open_for: duration().prefault('30s').describe('Time until a probe is let through.'),
         probes: count.default(1).describe('Successful probes that close it again.'),
       })
       .optional()

@@ -1,7 +1,7 @@
 /**
  * Path templates such as `/v1/charges/{id}` and an index that finds the one that a path matches.
  *
- * Literal beats mixed (`report.{format}`) beats `{one}` beats `{rest...}`, segment by segment with backtracking, so the
+ * Literal beats mixed (`report.{format}`) beats `{one}` beats `{rest*}`, segment by segment with backtracking, so the
  * most exact template wins whatever the order in the file. Paths that two parties could read in two ways (encoded
  * slashes, dot segments) match nothing.
  */
@@ -29,7 +29,7 @@ export const parseTemplate = (template: string): readonly TemplateSegment[] | st
     const segment = parseSegment(text)
     if (typeof segment === 'string') return segment
     if (segment.kind === 'rest' && index !== texts.length - 1)
-      return `{${segment.name}...} stands only at the end`
+      return `{${segment.name}*} stands only at the end`
     for (const name of namesOf(segment)) {
       if (names.has(name)) return `{${name}} stands twice in the template`
       names.add(name)
@@ -45,7 +45,7 @@ const namesOf = (segment: TemplateSegment): readonly string[] => {
 }
 
 const parseSegment = (text: string): TemplateSegment | string => {
-  const whole = /^\{([^{}.]+)(\.\.\.)?\}$/.exec(text)
+  const whole = /^\{([^{}*]+)(\*)?\}$/.exec(text)
   if (whole)
     return whole[2] ? { kind: 'rest', name: whole[1]! } : { kind: 'parameter', name: whole[1]! }
   if (!/[{}]/.test(text)) {

@@ -42,7 +42,7 @@ const operation = z.union(
       path: z
         .string()
         .startsWith('/', { error: 'expected a path template that starts with /' })
-        .describe('Path template; `{id}` is one segment, a final `{rest...}` is all that follows.'),
+        .describe('Path template; `{id}` is one segment, a final `{rest*}` is all that follows.'),
       data: z
         .array(dataClass)
         .optional()
@@ -238,7 +238,7 @@ export const entrySettings = z
       .default([])
       .describe('Status page, documentation, contract.'),
     quiet_after: duration()
-      .default(30 * 86_400_000)
+      .prefault('30d')
       .describe('Time without a call after which reports call it unused.'),
   })
   .describe('One third-party API.')
