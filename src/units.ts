@@ -34,8 +34,10 @@ export const parseSize = (text: string): number | undefined => {
   return match ? Number(match[1]) * sizeUnits[match[2]!]! : undefined
 }
 
-const durationPattern = /^(\d+(\.\d+)?(ms|s|m|h|d))+$/
-const sizePattern = /^\d+(B|KiB|MiB|GiB)$/
+/** What a duration looks like in a file. */
+export const durationPattern = /^(\d+(\.\d+)?(ms|s|m|h|d))+$/
+/** What a size looks like in a file. */
+export const sizePattern = /^\d+(B|KiB|MiB|GiB)$/
 
 /** A configuration field that holds a duration; its value is in milliseconds. */
 export const duration = (): z.ZodPipe<z.ZodString, z.ZodTransform<number, string>> =>
@@ -70,7 +72,8 @@ export const formatAddress = (address: Address): string =>
     ? `[${address.host}]:${address.port}`
     : `${address.host}:${address.port}`
 
-const addressPattern = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})$/
+/** What an address looks like in a file. */
+export const addressPattern = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})$/
 
 /** A configuration field that holds `host:port`. Port 0 is accepted, so that a listener can take any free port. */
 export const address = (): z.ZodPipe<z.ZodString, z.ZodTransform<Address, string>> =>
@@ -94,7 +97,8 @@ export interface Rate {
   readonly perMs: number
 }
 
-const ratePattern = /^([1-9]\d{0,8})\/(s|m|h)$/
+/** What a rate looks like in a file. */
+export const ratePattern = /^([1-9]\d{0,8})\/(s|m|h)$/
 
 /** A configuration field that holds a rate. */
 export const rate = (): z.ZodPipe<z.ZodString, z.ZodTransform<Rate, string>> =>

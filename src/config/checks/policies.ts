@@ -1,0 +1,139 @@
+/**
+ * Reads the policy folder: every `*.rego` that is not a test, and the data files beside them.
+ *
+ * Gives texts to compile, bounded in number and size, in a fixed order. Compiling is the policy engine's.
+ */
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join, relative, sep } from 'node:path'
+import type { ConfigFault } from '../read/fault.ts'
+import { readYaml } from '../read/yaml-document.ts'
+
+/** The text of one policy module. */
+export interface PolicyText {
+  readonly file: string
+  readonly text: string
+}
+
+/** What the policy folder holds. */
+export interface PolicySources {
+  readonly modules: readonly PolicyText[]
+  /** The data document: each file's content at the path of its folder, as OPA loads a bundle. */
+  readonly data: Readonly<Record<string, unknown>>
+  readonly faults: readonly ConfigFault[]
+}
+
+const mostFiles = 2_000
+const mostBytes = 64 * 1024 * 1024
+
+const isModule = (name: string): boolean => name.endsWith('.rego') && !name.endsWith('_test.rego')
+const isData = (name: string): boolean => /^data\.(json|ya?ml)$/.test(name)
+
+/** Every module and data file below `directory`, sorted; the catalog folder and hidden names are left out. */
+const list = (directory: string, skip: string | undefined): readonly string[] =>
+  readdirSync(directory)
+    .sort()
+    .filter((name) => !name.startsWith('.'))
+    .flatMap((name) => {
+      const path = join(directory, name)
+      if (path === skip) return []
+      if (statSync(path).isDirectory()) return list(path, skip)
+      return isModule(name) || isData(name) ? [path] : []
+    })
+
+const fileFault = (file: string, expected: string, got: string, hint: string): ConfigFault => ({
+  file,
+  line: 1,
+  column: 1,
+  setting: '',
+  expected,
+  got,
+  hint,
+})
+
+const place = (
+  data: Record<string, unknown>,
+  folders: readonly string[],
+  value: Record<string, unknown>,
+): boolean => {
+  let target = data
+  for (const folder of folders) {
+    const next = (target[folder] ??= {})
+    if (typeof next !== 'object' || next === null || Array.isArray(next)) return false
+    target = next as Record<string, unknown>
+  }
+  for (const [key, member] of Object.entries(value)) {
+    if (Object.hasOwn(target, key)) return false
+    target[key] = member
+  }
+  return true
+}
+
+/**
+ * Reads the folder.
+ *
+ * @param skip the catalog folder, when it lies inside
+ */
+export const readPolicies = (directory: string, skip: string | undefined): PolicySources => {
+  const faults: ConfigFault[] = []
+  const modules: PolicyText[] = []
+  const data: Record<string, unknown> = {}
+  const paths = list(directory, skip)
+  if (paths.length > mostFiles) {
+    return {
+      modules,
+      data,
+      faults: [
+        fileFault(directory, `at most ${mostFiles} files`, `${paths.length}`, 'split the policies'),
+      ],
+    }
+  }
+  let bytes = 0
+  for (const file of paths) {
+    const text = readFileSync(file, 'utf8')
+    bytes += text.length
+    if (file.endsWith('.rego')) {
+      modules.push({ file, text })
+      continue
+    }
+    const document = readYaml(file, text)
+    faults.push(...document.faults)
+    if (document.faults.length > 0) continue
+    const value = document.value
+    const folders = relative(directory, file).split(sep).slice(0, -1)
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      faults.push(fileFault(file, 'a mapping', 'another value', 'give the data under a key'))
+      continue
+    }
+    if (!place(data, folders, value as Record<string, unknown>)) {
+      faults.push(
+        fileFault(
+          file,
+          'data that no other file gives',
+          'a key that is taken',
+          'keep each key in one file',
+        ),
+      )
+    }
+  }
+  if (bytes > mostBytes) {
+    faults.push(
+      fileFault(
+        directory,
+        'at most 64 MiB of policies and data',
+        `${bytes} bytes`,
+        'move data out of the folder',
+      ),
+    )
+  }
+  if (modules.length === 0 && faults.length === 0) {
+    faults.push(
+      fileFault(
+        directory,
+        'at least one *.rego file',
+        'none',
+        'write a policy: without one, every request is denied',
+      ),
+    )
+  }
+  return { modules, data, faults }
+}

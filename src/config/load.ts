@@ -1,0 +1,193 @@
+/**
+ * Reads the configuration and everything that it names, and gives either a whole that can be used or every fault in it.
+ *
+ * For the start, for `sallyport check` and for each reload. Opens no socket. The result belongs together: one file, one
+ * set of policies, one catalog, under one revision.
+ */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { Catalog } from '../catalog/catalog.ts'
+import { checkCatalog } from './checks/catalog.ts'
+import { checkCertificates } from './checks/certificates.ts'
+import type { CheckSubject } from './checks/check.ts'
+import { checkFiles, resolvePaths } from './checks/files.ts'
+import { readPolicies, type PolicySources } from './checks/policies.ts'
+import { checkReferences } from './checks/references.ts'
+import { unsafeSettings } from './checks/unsafe.ts'
+import { withEnvironment, type Environment } from './environment.ts'
+import { ConfigFaults, formatPath, type ConfigFault, type Path, type Place } from './read/fault.ts'
+import { judgeOf } from './read/judge.ts'
+import { readYaml, type YamlDocument } from './read/yaml-document.ts'
+import { sidecarSchema, type SidecarConfig } from './schema.ts'
+
+/** What to load. */
+export interface LoadOptions {
+  /** The configuration file; messages name it as it is given here. */
+  readonly file: string
+  readonly environment: Environment
+  /** Milliseconds since 1970, for the validity of certificates. */
+  readonly now: () => number
+}
+
+/** A configuration that can be used, with what it names. */
+export interface LoadedConfig {
+  /** Absolute path of the configuration file. */
+  readonly file: string
+  readonly config: SidecarConfig
+  readonly policies: PolicySources
+  readonly catalog: Catalog
+  /** Changes when the file, a policy or a catalog entry changes; 16 hexadecimal digits. */
+  readonly revision: string
+  /** Settings in force that weaken security, each with its place. */
+  readonly unsafe: readonly UnsafeSetting[]
+}
+
+/** A setting in force that weakens security. */
+export interface UnsafeSetting {
+  readonly setting: string
+  readonly line: number
+}
+
+const judge = judgeOf(sidecarSchema)
+
+/**
+ * Loads and checks.
+ *
+ * @throws ConfigFaults with every fault of the file and of what it names
+ */
+export const loadConfig = (options: LoadOptions): LoadedConfig => {
+  const text = readConfigFile(options.file)
+  const document = withVariables(readYaml(options.file, text), options.environment)
+  const { value, faults } = judge.judge(document)
+  if (document.faults.length > 0) throw new ConfigFaults(faults)
+
+  const config = value ?? wellFormedSections(document.value)
+  const directory = dirname(resolve(options.file))
+  resolvePaths(config, directory)
+  const subject = subjectOf(document, config)
+  const missing = checkFiles(subject)
+  const policies = policiesOf(config, missing)
+  const { catalog, faults: catalogFaults } = catalogOf(config)
+  const all = [
+    ...faults,
+    ...missing,
+    ...checkReferences(subject),
+    ...(missing.some(({ setting }) => setting.startsWith('identity.source'))
+      ? []
+      : checkCertificates(subject, options.now())),
+    ...policies.faults,
+    ...catalogFaults,
+  ]
+  if (!value || all.length > 0) throw new ConfigFaults(inOrder(all, options.file))
+  return {
+    file: resolve(options.file),
+    config: value,
+    policies,
+    catalog,
+    revision: revisionOf(document.value, policies, catalog),
+    unsafe: unsafeSettings(document.value).map((path) => ({
+      setting: formatPath(path),
+      line: document.locateKey(path).line,
+    })),
+  }
+}
+
+const readConfigFile = (file: string): string => {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file))
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    throw new ConfigFaults([
+      {
+        file,
+        line: 1,
+        column: 1,
+        setting: '',
+        expected: 'a readable UTF-8 file',
+        got:
+          code === 'ENOENT'
+            ? 'no file'
+            : code === 'EISDIR'
+              ? 'a folder'
+              : String(code ?? 'other bytes'),
+        hint: 'name the configuration with --config or SALLYPORT_CONFIG',
+      },
+    ])
+  }
+}
+
+/** The document with the environment put in; a setting that came from a variable is located there. */
+const withVariables = (document: YamlDocument, environment: Environment): YamlDocument => {
+  if (document.faults.length > 0) return document
+  const { value, used } = withEnvironment(document.value ?? {}, environment)
+  const variableAt = (path: Path): Place | undefined => {
+    const variable = used.find(({ setting }) => formatPath(setting) === formatPath(path))
+    return variable && { file: variable.name, line: 1, column: 1 }
+  }
+  return {
+    ...document,
+    value,
+    locate: (path) => variableAt(path) ?? document.locate(path),
+    locateKey: (path) => variableAt(path) ?? document.locateKey(path),
+  }
+}
+
+const wellFormedSections = (value: unknown): Partial<SidecarConfig> => {
+  if (typeof value !== 'object' || value === null) return {}
+  const given = value as Record<string, unknown>
+  return Object.fromEntries(
+    Object.entries(sidecarSchema.shape).flatMap(([name, section]) => {
+      const parsed = section.safeParse(given[name])
+      return parsed.success && parsed.data !== undefined ? [[name, parsed.data]] : []
+    }),
+  ) as Partial<SidecarConfig>
+}
+
+const subjectOf = (document: YamlDocument, config: Partial<SidecarConfig>): CheckSubject => ({
+  config,
+  isWritten: (path) => isWritten(document.value, path),
+  fault: (path, words) => ({
+    ...document.locate(path),
+    setting: formatPath(path),
+    ...words,
+  }),
+})
+
+const isWritten = (value: unknown, path: Path): boolean => {
+  const [first, ...rest] = path
+  if (first === undefined) return value !== undefined
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, first)) return false
+  return isWritten((value as Record<string | number, unknown>)[first], rest)
+}
+
+const nothing: PolicySources = { modules: [], data: {}, faults: [] }
+
+const policiesOf = (
+  config: Partial<SidecarConfig>,
+  missing: readonly ConfigFault[],
+): PolicySources => {
+  if (!config.policy || missing.some(({ setting }) => setting === 'policy.directory'))
+    return nothing
+  return readPolicies(config.policy.directory, config.egress?.apis.directory)
+}
+
+const catalogOf = (config: Partial<SidecarConfig>): ReturnType<typeof checkCatalog> =>
+  config.egress
+    ? checkCatalog(config.egress.apis.directory)
+    : { catalog: new Catalog([]), faults: [] }
+
+const revisionOf = (value: unknown, policies: PolicySources, catalog: Catalog): string =>
+  createHash('sha256')
+    .update(JSON.stringify([value, policies.modules, policies.data, catalog.entries]))
+    .digest('hex')
+    .slice(0, 16)
+
+/** The configuration file first, then the others by name; within a file from top to bottom. */
+const inOrder = (faults: readonly ConfigFault[], first: string): readonly ConfigFault[] => {
+  const rank = (fault: ConfigFault) => (fault.file === first ? '' : fault.file)
+  return faults.toSorted(
+    (left, right) =>
+      rank(left).localeCompare(rank(right)) || left.line - right.line || left.column - right.column,
+  )
+}
