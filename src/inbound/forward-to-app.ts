@@ -82,7 +82,7 @@ export const forwardToApp = (parts: AppParts): Forward<Needs> => ({
 })
 
 const prepare = (headers: HeaderList, x: Needs, ownId: string): void => {
-  const { peer, request, route } = x
+  const { peer, request, user, userCheck } = x
   for (const { header_name } of route.tokens.claim_to_headers) headers.delete(header_name)
   for (const [name, value] of x.claimHeaders) headers.set(name, value)
   headers.set('x-forwarded-client-cert', clientCertificate(peer, ownId))

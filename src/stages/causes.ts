@@ -7,11 +7,10 @@
 
 /** What is remembered of an inbound request. */
 export interface Cause {
-  readonly transaction: string
+  /** The transaction id of its hop token, if it carried one. */
+  readonly transaction: string | undefined
   /** SPIFFE IDs, nearest caller first. */
   readonly chain: readonly string[]
-  /** Base64url SHA-256 of the user's token that the request carried, if it did. */
-  readonly userTokenHash: string | undefined
 }
 
 interface Remembered {

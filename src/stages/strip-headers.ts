@@ -7,9 +7,6 @@
 import { isInternalHeader } from '../telemetry/traces/boundary.ts'
 import type { HeaderList } from '../wire/headers.ts'
 
-/** The header in which the calling sidecar's token travels. It never leaves the mesh. */
-export const hopHeader = 'x-sallyport-hop'
-
 /** Names that say who somebody is; only a sidecar may set them. */
 const identityNames = new Set([
   'x-forwarded-client-cert',
