@@ -1,0 +1,80 @@
+/**
+ * All built-in functions by name, for the compiler and the runtime.
+ *
+ * Puts each function's name in front of its errors, and turns what a huge or deeply nested value makes JavaScript
+ * throw into an error of the call. The few that the engine itself evaluates are in {@link engineBuiltins}.
+ */
+import type { Value } from '../values.ts'
+import { aggregateFunctions } from './aggregates.ts'
+import { arrayFunctions } from './arrays.ts'
+import { BuiltinError, type Builtin, type BuiltinContext } from './builtin.ts'
+import { conversionFunctions } from './conversions.ts'
+import { graphFunctions } from './graphs.ts'
+import { jsonFunctions } from './json.ts'
+import { numberFunctions } from './numbers.ts'
+import { objectFunctions } from './objects.ts'
+import type { FunctionTable, Implementation } from './operand.ts'
+import { setFunctions } from './sets.ts'
+import { signatures, type Signature } from './signatures.ts'
+import { stringFunctions } from './strings.ts'
+
+/** Built-ins whose meaning needs the evaluator: relations, output, annotations, interpolation. */
+export const engineBuiltins: ReadonlySet<string> = new Set([
+  'internal.print',
+  'internal.template_string',
+  'internal.test_case',
+  'print',
+  'rego.metadata.chain',
+  'rego.metadata.rule',
+  'walk',
+])
+
+const tables: readonly FunctionTable[] = [
+  aggregateFunctions,
+  arrayFunctions,
+  conversionFunctions,
+  graphFunctions,
+  jsonFunctions,
+  numberFunctions,
+  objectFunctions,
+  setFunctions,
+  stringFunctions,
+]
+
+const implementations = new Map<string, Implementation>(
+  tables.flatMap((table) => Object.entries(table)),
+)
+
+/** The built-in functions that are plain functions of their operands, by name. */
+export const builtins: ReadonlyMap<string, Builtin> = new Map(
+  signatures.flatMap((signature) => {
+    const implementation = implementations.get(signature[0])
+    return implementation === undefined ? [] : [[signature[0], bind(signature, implementation)]]
+  }),
+)
+
+function bind([name, args]: Signature, implementation: Implementation): Builtin {
+  return {
+    name,
+    args,
+    run(context: BuiltinContext, ...operands: Value[]): Value | undefined {
+      try {
+        return implementation(context, ...operands)
+      } catch (error) {
+        throw named(name, error)
+      }
+    },
+  }
+}
+
+function named(name: string, error: unknown): unknown {
+  if (error instanceof BuiltinError)
+    return new BuiltinError(error.code, `${name}: ${error.message}`)
+  if (error instanceof RangeError) {
+    return new BuiltinError(
+      'eval_builtin_error',
+      `${name}: value is too large or nested too deeply`,
+    )
+  }
+  return error
+}
