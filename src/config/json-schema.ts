@@ -70,7 +70,7 @@ export const jsonSchema = (schema: z.ZodType): JsonSchema =>
     io: 'input',
     unrepresentable: 'any',
     override: ({ jsonSchema: made }) => {
-      if ('default' in made) made.default = writtenDefault(made as JsonSchema) as never
+      if ('default' in made) made.default = writtenDefault(made) as never
     },
   }) as JsonSchema
 

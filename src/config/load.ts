@@ -106,11 +106,7 @@ const readConfigFile = (file: string): string => {
         setting: '',
         expected: 'a readable UTF-8 file',
         got:
-          code === 'ENOENT'
-            ? 'no file'
-            : code === 'EISDIR'
-              ? 'a folder'
-              : String(code ?? 'other bytes'),
+          code === 'ENOENT' ? 'no file' : code === 'EISDIR' ? 'a folder' : (code ?? 'other bytes'),
         hint: 'name the configuration with --config or SALLYPORT_CONFIG',
       },
     ])
@@ -141,7 +137,7 @@ const wellFormedSections = (value: unknown): Partial<SidecarConfig> => {
       const parsed = section.safeParse(given[name])
       return parsed.success && parsed.data !== undefined ? [[name, parsed.data]] : []
     }),
-  ) as Partial<SidecarConfig>
+  )
 }
 
 const subjectOf = (document: YamlDocument, config: Partial<SidecarConfig>): CheckSubject => ({

@@ -61,7 +61,7 @@ const findAll = (config: Partial<SidecarConfig>): readonly Found[] =>
 
 /** Replaces every path of a freshly parsed configuration by the absolute one. */
 export const resolvePaths = (config: Partial<SidecarConfig>, directory: string): void => {
-  for (const { value, replace } of findAll(config)) replace(resolve(directory, value))
+  for (const found of findAll(config)) found.replace(resolve(directory, found.value))
 }
 
 const present = (path: string): 'file' | 'folder' | undefined => {

@@ -61,7 +61,7 @@ export const formatValue = (value: unknown): string => {
   if (value === null) return 'an empty value'
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
   if (typeof value === 'object') return 'a mapping'
-  const text = JSON.stringify(value) ?? String(value)
+  const text = JSON.stringify(value) ?? typeof value
   const short = text.length > longest ? `${text.slice(0, longest)}…` : text
   return typeof value === 'string' ? short : `the ${typeof value} ${short}`
 }

@@ -48,7 +48,7 @@ const oneOf = (names: readonly unknown[]): string => {
 /** What a schema wants, in words. */
 const wanted = (schema: JsonSchema | undefined): string | undefined => {
   if (!schema) return undefined
-  if (schema.const !== undefined) return String(schema.const)
+  if (schema.const !== undefined) return JSON.stringify(schema.const)
   if (schema.enum) return oneOf(schema.enum)
   if (schema.pattern !== undefined && patterns[schema.pattern]) return patterns[schema.pattern]
   if (schema.format !== undefined && formats[schema.format]) return formats[schema.format]
