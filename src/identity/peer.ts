@@ -22,8 +22,6 @@ export interface Peer {
   readonly notAfter: number
   /** base64url SHA-256 of the DER of the authority in the bundle that the path ends at. */
   readonly authority: string
-  /** The verified path as issuer and serial pairs, leaf first: what a CRL is asked about. */
-  readonly path509: readonly { readonly issuer: string; readonly serial: string }[]
   /** The certificates that the peer sent, DER, leaf first. */
   readonly chain: readonly Buffer[]
 }
