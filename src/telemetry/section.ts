@@ -64,7 +64,7 @@ const traces = z
       .array(z.string())
       .default([])
       .describe(
-        'Query parameters whose values may stand in url.full; every other value reads REDACTED.',
+        'Query parameters whose values may stand in url.full; every other parameter is left out.',
       ),
     baggage_keys: z
       .array(z.string())

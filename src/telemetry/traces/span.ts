@@ -84,6 +84,8 @@ export interface SpanCounts {
   readonly dropped: number
   /** Lost because the collector refused them or could not be reached. */
   readonly failed: number
+  /** Spans that wait for their batch. */
+  readonly waiting: number
   /** Attributes that were refused because their name is not listed. */
   readonly unlistedAttributes: number
 }
