@@ -83,8 +83,7 @@ export const forwardToApp = (parts: AppParts): Forward<Needs> => ({
 
 const prepare = (headers: HeaderList, x: Needs, ownId: string): void => {
   const { peer, request, user, userCheck } = x
-  for (const { header_name } of route.tokens.claim_to_headers) headers.delete(header_name)
-  for (const [name, value] of x.claimHeaders) headers.set(name, value)
+  if (user !== undefined) for (const name of userCheck.withheldHeaders(user)) headers.delete(name)
   headers.set('x-forwarded-client-cert', clientCertificate(peer, ownId))
   headers.set('x-forwarded-for', request.connection.remoteAddress)
   headers.set('x-forwarded-proto', 'https')

@@ -14,6 +14,7 @@ import { TokenError } from '../token/token-error.ts'
 import { answerTokenError } from '../token/user/challenge.ts'
 import type { UserTokenCheck } from '../token/user/user-tokens.ts'
 import type { TokenPeer, VerifiedCaller, VerifiedToken } from '../token/verified-token.ts'
+import type { HeaderList } from '../wire/headers.ts'
 import type { ServerRequest } from '../wire/message.ts'
 import type { Routed } from './match-route.ts'
 import type { InboundRoute } from './section.ts'
@@ -82,7 +83,19 @@ const learned = (
     transaction: caller?.transaction,
     chain: [x.peer.spiffeId, ...(caller?.chain ?? [])],
   })
+  setClaimHeaders(x.request.head.headers, userCheck, user)
   return { caller, user, userCheck }
+}
+
+/** Claims that the app is given as headers: what the peer sent under their names goes, what was verified comes. */
+const setClaimHeaders = (
+  headers: HeaderList,
+  check: UserTokenCheck,
+  user: VerifiedToken | undefined,
+): void => {
+  for (const name of check.claimHeaderNames) headers.delete(name)
+  if (user === undefined) return
+  for (const [name, value] of check.headersFor(user)) headers.set(name, value)
 }
 
 const tokenPeers = new WeakMap<Peer, TokenPeer>()

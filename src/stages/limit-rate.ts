@@ -7,9 +7,10 @@
 import type { Exchange } from '../exchange/exchange.ts'
 import type { Stage } from '../exchange/line.ts'
 import { Refusal } from '../exchange/refusal.ts'
+import type { RateLimit } from './section.ts'
 
 /** A sustained rate with a burst on top of it. */
-export interface Rate {
+export interface Bucket {
   /** Milliseconds that one request takes from the bucket. */
   readonly intervalMs: number
   /** Requests that may come at once after a pause. */
@@ -35,7 +36,7 @@ export class RateLimiter {
   }
 
   /** Takes one request from the bucket of `key` at `now` milliseconds, or says how long to wait. */
-  take(key: string, rate: Rate, now: number): RateDecision {
+  take(key: string, rate: Bucket, now: number): RateDecision {
     const arrival = Math.max(this.#arrivals.get(key) ?? now, now)
     const earliest = arrival - rate.intervalMs * (rate.burst - 1)
     if (earliest > now) return { pass: false, retryAfterMs: earliest - now }
@@ -59,8 +60,14 @@ export class RateLimiter {
 /** What the stage asks of its direction: whose bucket, and how large. */
 export interface RateQuestion {
   readonly key: string
-  readonly rate: Rate
+  readonly rate: Bucket
 }
+
+/** The rate of a configured limit. */
+export const rateOf = (limit: RateLimit): Bucket => ({
+  intervalMs: limit.rate.perMs / limit.rate.count,
+  burst: limit.burst ?? limit.rate.count,
+})
 
 const nothing = {}
 

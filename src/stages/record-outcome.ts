@@ -1,0 +1,214 @@
+/**
+ * What is left of an exchange when it is over: the end of its span, three metrics and one audit record.
+ *
+ * Each direction says which names belong to it; the rest is the same for all, so that a decision reads alike on the
+ * span, in the audit file, in the log and on the admin page.
+ */
+import type { Exchange } from '../exchange/exchange.ts'
+import type { Outcome } from '../exchange/outcome.ts'
+import type { Audit } from '../telemetry/audit/audit.ts'
+import type { Decision } from '../telemetry/audit/record.ts'
+import {
+  durationBounds,
+  type CounterCell,
+  type Family,
+  type HistogramCell,
+  type Registry,
+} from '../telemetry/metrics/registry.ts'
+import { attribute, event, metric } from '../telemetry/names.ts'
+import {
+  methodValue,
+  spanName,
+  statusOf,
+  type Attributes,
+  type Span,
+} from '../telemetry/traces/span.ts'
+import type { ServerRequest } from '../wire/message.ts'
+import type { Authorized } from './authorize.ts'
+import type { Traced } from './continue-trace.ts'
+import { errorTypeOf } from './error-type.ts'
+
+/** The metrics of all lines, declared once. */
+export interface LineMetrics {
+  readonly serverDuration: Family<
+    HistogramCell,
+    readonly ['http_request_method', 'http_route', 'http_response_status_code']
+  >
+  readonly clientDuration: Family<
+    HistogramCell,
+    readonly ['http_request_method', 'server_address', 'http_response_status_code']
+  >
+  readonly refusals: Family<CounterCell, readonly ['direction', 'code']>
+  readonly decisions: Family<CounterCell, readonly ['direction', 'decision', 'rule']>
+}
+
+/** Declares the metrics. */
+export const declareLineMetrics = (registry: Registry): LineMetrics => ({
+  serverDuration: registry.histogram({
+    name: metric.serverDuration,
+    help: 'Time from the head of a request to the end of its answer',
+    labels: ['http_request_method', 'http_route', 'http_response_status_code'],
+    bounds: durationBounds,
+  }),
+  clientDuration: registry.histogram({
+    name: metric.clientDuration,
+    help: 'Time of a call to a mesh service or a third party',
+    labels: ['http_request_method', 'server_address', 'http_response_status_code'],
+    bounds: durationBounds,
+  }),
+  refusals: registry.counter({
+    name: metric.refusals,
+    help: 'Requests that were not answered by whom they were meant for, by code',
+    labels: ['direction', 'code'],
+  }),
+  decisions: registry.counter({
+    name: metric.policyDecisions,
+    help: 'Decisions of policies',
+    labels: ['direction', 'decision', 'rule'],
+  }),
+})
+
+/** Where outcomes go. */
+export interface Recorders {
+  readonly audit: Audit
+  readonly metrics: LineMetrics
+  /** Called with each decision; writes the log line where the configuration asks for one. */
+  readonly logDecision: (decision: Decision) => void
+}
+
+/** What a direction adds to the record of one exchange. */
+export interface OutcomeNames {
+  readonly kind: 'server' | 'client'
+  /** Route or path template for the name of the span, or undefined when it never became known. */
+  readonly template: string | undefined
+  /** Label of the duration metric: a route, a service or an API; never what the caller chose freely. */
+  readonly label: string
+  readonly attributes: Attributes
+  readonly record: Partial<Decision>
+}
+
+type Known = Partial<Traced & Authorized> & { readonly request?: ServerRequest }
+
+/** Writes everything down. */
+export const recordOutcome = (
+  recorders: Recorders,
+  x: Exchange & Known,
+  outcome: Outcome,
+  names: OutcomeNames,
+): void => {
+  const method = x.request?.head.method ?? 'GET'
+  if (x.span !== undefined) endSpan(x.span, method, outcome, x, names)
+  recordMetrics(recorders.metrics, method, x, outcome, names)
+  const decision = decisionOf(x, method, outcome, names)
+  recorders.audit.record(decision)
+  recorders.logDecision(decision)
+}
+
+const endSpan = (
+  span: Span,
+  method: string,
+  outcome: Outcome,
+  x: Exchange & Known,
+  names: OutcomeNames,
+): void => {
+  const { refusal, status } = outcome
+  if (span.recording) {
+    span.rename(spanName(method, names.template))
+    span.setAll(names.attributes)
+    span.setAll({
+      [attribute.httpStatus]: status,
+      [attribute.decision]: decisionWord(x, outcome),
+      [attribute.stage]: outcome.stage,
+      [attribute.ruleName]: x.policy?.rule,
+      [attribute.ruleVersion]: x.policy?.revision,
+      [attribute.ruleLocation]: locationText(x.policy?.location ?? ruleOf(outcome)),
+      [attribute.mode]: x.policy?.mode,
+      [attribute.code]: refusal?.code,
+      [attribute.requestBytes]: outcome.requestBytes,
+      [attribute.responseBytes]: outcome.responseBytes,
+    })
+    if (refusal !== undefined) {
+      span.event(event.refused, {
+        [attribute.code]: refusal.code,
+        [attribute.stage]: outcome.stage,
+      })
+    }
+    if (x.policy?.wouldDeny !== undefined) {
+      span.event(event.wouldRefuse, { [attribute.code]: x.policy.wouldDeny })
+    }
+  }
+  const httpError = status !== undefined && statusOf(names.kind, status) === 'error'
+  const failed = httpError || (refusal !== undefined && names.kind === 'client')
+  span.end({
+    status: failed ? 'error' : 'unset',
+    errorType:
+      refusal !== undefined ? errorTypeOf(refusal.code) : httpError ? `${status}` : undefined,
+    endTime: outcome.endedAt,
+  })
+}
+
+const recordMetrics = (
+  metrics: LineMetrics,
+  method: string,
+  x: Exchange & Known,
+  outcome: Outcome,
+  names: OutcomeNames,
+): void => {
+  const duration = names.kind === 'server' ? metrics.serverDuration : metrics.clientDuration
+  const status = outcome.status === undefined ? '0' : String(outcome.status)
+  duration
+    .with(methodValue(method), names.label, status)
+    .record((outcome.endedAt - x.startedAt) / 1_000)
+  if (outcome.refusal !== undefined) metrics.refusals.with(x.direction, outcome.refusal.code).add()
+  if (x.policy !== undefined) {
+    metrics.decisions.with(x.direction, decisionWord(x, outcome), x.policy.rule).add()
+  } else if (outcome.refusal?.code.startsWith('policy.')) {
+    metrics.decisions.with(x.direction, 'deny', ruleOf(outcome)?.path ?? '').add()
+  }
+}
+
+const decisionOf = (
+  x: Exchange & Known,
+  method: string,
+  outcome: Outcome,
+  names: OutcomeNames,
+): Decision => {
+  const rule = x.policy?.location ?? ruleOf(outcome)
+  return {
+    id: x.id,
+    time: x.startedAt,
+    line: x.direction,
+    decision: decisionWord(x, outcome),
+    method: methodValue(method),
+    template: names.template,
+    status: outcome.status,
+    code: outcome.refusal?.code,
+    stage: outcome.stage,
+    rule:
+      rule?.file === undefined
+        ? undefined
+        : { name: rule.path, file: rule.file, row: rule.row, column: rule.col },
+    revision: x.policy?.revision,
+    mode: x.policy?.mode ?? 'enforce',
+    traceId: x.span?.context.traceId,
+    spanId: x.span?.context.spanId,
+    durationMs: outcome.endedAt - x.startedAt,
+    ...names.record,
+  }
+}
+
+const decisionWord = (x: Known, outcome: Outcome): 'allow' | 'deny' | 'would-deny' =>
+  outcome.decision === 'deny' ? 'deny' : x.policy?.wouldDeny === undefined ? 'allow' : 'would-deny'
+
+interface RuleAt {
+  readonly path: string
+  readonly file?: string
+  readonly row: number
+  readonly col: number
+}
+
+const ruleOf = (outcome: Outcome): RuleAt | undefined =>
+  outcome.refusal?.more.members?.['rule'] as RuleAt | undefined
+
+const locationText = (rule: RuleAt | undefined): string | undefined =>
+  rule?.file === undefined ? undefined : `${rule.file}:${rule.row}:${rule.col}`
