@@ -4,8 +4,10 @@
  *
  * Names are lower case. What is re-set later (XFCC, claims, the hop token) is set by the forwarding stages.
  */
+import type { Stage } from '../exchange/line.ts'
 import { isInternalHeader } from '../telemetry/traces/boundary.ts'
 import type { HeaderList } from '../wire/headers.ts'
+import type { ServerRequest } from '../wire/message.ts'
 
 /** Names that say who somebody is; only a sidecar may set them. */
 const identityNames = new Set([
@@ -101,4 +103,13 @@ export const staysInside = (name: string): boolean =>
 /** Removes the forged headers from a list, in place. */
 export const stripForged = (headers: HeaderList): void => {
   headers.deleteWhere(isForged)
+}
+
+/** The stage for requests of the app beside us: it may not claim an identity either, its sidecar does. */
+export const stripAppHeaders: Stage<{ readonly request: ServerRequest }, object> = {
+  name: 'strip-forged',
+  run: ({ request }) => {
+    stripForged(request.head.headers)
+    return {}
+  },
 }
