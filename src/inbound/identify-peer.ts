@@ -13,21 +13,28 @@ import type { ServerRequest } from '../wire/message.ts'
 /** What the peer listener keeps with each connection. */
 export interface PeerConnection {
   readonly peer: Peer
+  /** The bundles under which the peer was last judged; asked again when they change. */
+  trustedUnder: TrustBundles
 }
 
 /** The stage. */
 export const identifyPeer = (parts: {
   readonly trust: Live<TrustBundles>
   readonly now: () => number
-}): Stage<{ readonly request: ServerRequest }, PeerConnection> => ({
+}): Stage<{ readonly request: ServerRequest }, { readonly peer: Peer }> => ({
   name: 'identify-peer',
   run: ({ request }) => {
-    const { peer } = request.connection.context as PeerConnection
-    const lost = trustLost(peer, parts.trust.current, parts.now())
+    const connection = request.connection.context as PeerConnection
+    const { peer } = connection
+    const trust = parts.trust.current
+    const now = parts.now()
+    if (connection.trustedUnder === trust && now < peer.notAfter) return { peer }
+    const lost = trustLost(peer, trust, now)
     if (lost !== undefined) {
       request.connection.drain()
       throw new Refusal(codeOf('peer', lost.code, 'peer.invalid'), { detail: lost.detail })
     }
+    connection.trustedUnder = trust
     return { peer }
   },
 })
