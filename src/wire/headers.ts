@@ -9,11 +9,17 @@ import { WireError } from './wire-error.ts'
 const nameGrammar = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const valueGrammar = /^[\t\x20-\x7e\x80-\xff]*$/
 
+/** Fields that only the codec writes: a second hand on framing is how requests are smuggled. */
+const codecNames =
+  /^(?:host|content-length|transfer-encoding|connection|keep-alive|proxy-connection|te|trailer|upgrade|http2-settings|expect)$/i
+
 /** Throws `malformed` unless name and value can stand in a message without being read as something else. */
 export const checkedHeader = (name: string, value: string): void => {
   if (!nameGrammar.test(name)) throw new WireError('malformed', 'a header name is not a token')
   if (!valueGrammar.test(value))
     throw new WireError('malformed', `header ${name} holds a control or non-latin1 character`)
+  if (codecNames.test(name))
+    throw new WireError('malformed', `header ${name} is written by the codec and cannot be set`)
 }
 
 export class HeaderList {

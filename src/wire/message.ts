@@ -62,6 +62,8 @@ export interface ServerRequest {
   readonly connection: ServerConnection
   /** Body bytes received so far. */
   readonly bytesReceived: number
+  /** Whether an answer was begun; nothing else can be answered then. */
+  readonly responseStarted: boolean
   /**
    * Answers once. Framing is generated from the body: a Buffer gives Content-Length, a source gives Content-Length
    * when its length is known, else chunks. A body that the status or a HEAD request forbids is cancelled. A source

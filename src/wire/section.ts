@@ -9,14 +9,24 @@ import { duration, size } from '../units.ts'
 const count = () => z.number().int().positive()
 
 export const wireLimits = z.strictObject({
-  head_size: size().prefault('16KiB').describe('longest head of a request or an answer, in bytes; more is 431'),
-  header_count: count().default(100).describe('most header fields in a request or an answer; more is 431'),
-  target_size: size().prefault('8KiB').describe('longest request target (path and query); more is 414'),
-  path_segments: count().default(256).describe('most segments in a path; more is refused as a bad path'),
+  head_size: size()
+    .prefault('16KiB')
+    .describe('longest head of a request or an answer, in bytes; more is 431'),
+  header_count: count()
+    .default(100)
+    .describe('most header fields in a request or an answer; more is 431'),
+  target_size: size()
+    .prefault('8KiB')
+    .describe('longest request target (path and query); more is 414'),
+  path_segments: count()
+    .default(256)
+    .describe('most segments in a path; more is refused as a bad path'),
   chunk_extension_size: size()
     .prefault('1KiB')
     .describe('most bytes of chunk extensions and trailers in one body; they are read and dropped'),
-  body_size: size().optional().describe('longest request body; without it, bodies stream without a limit'),
+  body_size: size()
+    .optional()
+    .describe('longest request body; without it, bodies stream without a limit'),
   buffered_body_size: size()
     .prefault('10MiB')
     .describe('longest body that a stage may hold in memory to look at'),
@@ -34,7 +44,9 @@ export const wireLimits = z.strictObject({
 
 export const wireTimeouts = z.strictObject({
   handshake: duration().prefault('10s').describe('time for a TLS handshake'),
-  headers: duration().prefault('10s').describe('time from the first byte of a request to the end of its head'),
+  headers: duration()
+    .prefault('10s')
+    .describe('time from the first byte of a request to the end of its head'),
   request: duration()
     .prefault('60s')
     .describe('time to receive a whole request; off for routes that stream'),
@@ -44,16 +56,22 @@ export const wireTimeouts = z.strictObject({
   keep_alive: duration().prefault('65s').describe('time that an idle client connection stays open'),
   linger: duration()
     .prefault('2s')
-    .describe('time in which the rest of a refused body is read and dropped, so that the answer arrives'),
+    .describe(
+      'time in which the rest of a refused body is read and dropped, so that the answer arrives',
+    ),
   connect_local: duration().prefault('1s').describe('time to connect to the application beside us'),
   connect: duration().prefault('5s').describe('time to connect to a peer or API, TLS included'),
   dns: duration().prefault('5s').describe('time to resolve a name'),
   response: duration()
     .prefault('15s')
-    .describe('time from sending a request to the head of its answer, where the route sets no other'),
+    .describe(
+      'time from sending a request to the head of its answer, where the route sets no other',
+    ),
   upstream_idle: duration()
     .prefault('4s')
-    .describe('time that an idle connection to an origin is kept; shorter than the origin keeps it'),
+    .describe(
+      'time that an idle connection to an origin is kept; shorter than the origin keeps it',
+    ),
 })
 
 export const wirePool = z.strictObject({
@@ -65,7 +83,9 @@ export const wirePool = z.strictObject({
     .nonnegative()
     .default(1_000)
     .describe('requests that may wait for a connection; more are refused with 503'),
-  queue_timeout: duration().prefault('1s').describe('time that a request may wait for a connection'),
+  queue_timeout: duration()
+    .prefault('1s')
+    .describe('time that a request may wait for a connection'),
 })
 
 export const wireSection = z.strictObject({

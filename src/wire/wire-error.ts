@@ -51,6 +51,7 @@ export const originFaults = {
 export const ownFaults = {
   cancelled: 503,
   closing: 503,
+  bug: 500,
 } as const
 
 const statusByCode = { ...clientFaults, ...originFaults, ...ownFaults }

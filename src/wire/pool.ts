@@ -1,0 +1,239 @@
+/**
+ * Connections to origins, kept and given out: last used first, bounded, never shared across keys.
+ *
+ * It neither repeats a call nor chooses an origin; a fault says whether a repeat is safe.
+ */
+import type { Socket } from 'node:net'
+import type { BodySource } from './body.ts'
+import { Http1ClientConnection, type ConnectionOwner } from './http1/client.ts'
+import { ClientCall } from './http1/client-call.ts'
+import type {
+  Origin,
+  OutgoingCall,
+  OutgoingRequest,
+  RequestOptions,
+  ResponseHandler,
+} from './origin.ts'
+import type { PoolLimits, WireLimits, WireTimeouts } from './section.ts'
+import type { TimerWheel } from './timers.ts'
+import { WireError } from './wire-error.ts'
+
+export interface PoolOptions {
+  readonly limits: WireLimits
+  readonly timeouts: WireTimeouts
+  readonly pool: PoolLimits
+  readonly wheel: TimerWheel
+}
+
+/** What the pool holds now, for metrics. */
+export interface PoolCounts {
+  readonly origins: number
+  readonly idle: number
+  /** Connections in use or being opened. */
+  readonly busy: number
+  /** Calls that wait for a connection. */
+  readonly queued: number
+}
+
+/** What is held for one key. */
+class Lane implements ConnectionOwner {
+  readonly #pool: PoolOptions
+  readonly #emptied: () => void
+  readonly idle: Http1ClientConnection[] = []
+  readonly queue: ClientCall[] = []
+  /** The newest description of the origin: a call brings it along. */
+  origin: Origin
+  /** Connections open or being opened. */
+  total = 0
+  generation = 0
+
+  constructor(origin: Origin, pool: PoolOptions, emptied: () => void) {
+    this.origin = origin
+    this.#pool = pool
+    this.#emptied = emptied
+  }
+
+  get #max(): number {
+    return this.origin.maxConnections ?? this.#pool.pool.connections_per_origin
+  }
+
+  take(call: ClientCall): void {
+    const connection = this.#idleConnection()
+    if (connection !== undefined) return connection.send(call)
+    if (this.total < this.#max) return this.#dial(call)
+    this.#enqueue(call)
+  }
+
+  /** Ends what is idle, and lets what is busy end after its call. */
+  retire(): void {
+    this.generation++
+    for (const connection of this.idle.splice(0)) connection.destroy()
+  }
+
+  onIdle(connection: Http1ClientConnection): void {
+    if (connection.generation !== this.generation) return connection.destroy()
+    const next = this.#nextWaiting()
+    if (next !== undefined) return connection.send(next)
+    if (this.idle.length >= this.#pool.pool.idle_per_origin) return connection.destroy()
+    this.idle.push(connection)
+    connection.rest()
+  }
+
+  onClosed(connection: Http1ClientConnection): void {
+    // The one that closes is mostly the oldest, which is at the front.
+    const index = this.idle.indexOf(connection)
+    if (index !== -1) this.idle.splice(index, 1)
+    this.#lost()
+  }
+
+  #idleConnection(): Http1ClientConnection | undefined {
+    for (;;) {
+      const connection = this.idle.pop()
+      if (connection === undefined || connection.usable) return connection
+      connection.destroy()
+    }
+  }
+
+  #dial(call: ClientCall): void {
+    this.total++
+    const abort = new AbortController()
+    const { generation } = this
+    call.abortDial = () => abort.abort()
+    // The promise is awaited once for each connection, never for a call on an open one.
+    this.origin.dial(abort.signal).then(
+      (socket) => this.#dialled(socket, call, generation),
+      (error: unknown) => {
+        call.abortDial = undefined
+        this.#lost()
+        call.failed(dialFault(error))
+      },
+    )
+  }
+
+  #dialled(socket: Socket, call: ClientCall, generation: number): void {
+    call.abortDial = undefined
+    const connection = new Http1ClientConnection(socket, this.#pool, this, generation)
+    if (!connection.usable) {
+      connection.destroy()
+      call.failed(new WireError('dial-failed', 'the origin closed the connection at once', 'safe'))
+      return
+    }
+    if (call.ended) this.onIdle(connection)
+    else connection.send(call)
+  }
+
+  #enqueue(call: ClientCall): void {
+    const { queue_per_origin: most, queue_timeout: timeout } = this.#pool.pool
+    if (this.queue.length >= most) {
+      call.failed(
+        new WireError(
+          'queue-full',
+          'too many requests wait for a connection to the origin',
+          'safe',
+        ),
+      )
+      return
+    }
+    this.queue.push(call)
+    call.queueTimer = this.#pool.wheel.timer(() => {
+      const index = this.queue.indexOf(call)
+      if (index !== -1) this.queue.splice(index, 1)
+      call.failed(
+        new WireError('queue-timeout', 'no connection to the origin became free in time', 'safe'),
+      )
+    })
+    call.queueTimer.arm(timeout)
+  }
+
+  #nextWaiting(): ClientCall | undefined {
+    for (;;) {
+      const call = this.queue.shift()
+      if (call === undefined) return undefined
+      call.queueTimer?.disarm()
+      if (!call.ended) return call
+    }
+  }
+
+  #lost(): void {
+    this.total--
+    const next = this.total < this.#max ? this.#nextWaiting() : undefined
+    if (next !== undefined) return this.#dial(next)
+    if (this.total === 0 && this.queue.length === 0) this.#emptied()
+  }
+}
+
+const dialFault = (error: unknown): WireError =>
+  error instanceof WireError
+    ? new WireError(error.code, error.message, 'safe', error.cause)
+    : new WireError(
+        'dial-failed',
+        'the connection to the origin could not be opened',
+        'safe',
+        error,
+      )
+
+export class Pool {
+  readonly #options: PoolOptions
+  readonly #lanes = new Map<string, Lane>()
+  #closed = false
+
+  constructor(options: PoolOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Sends one request and reports to the handler, which may hear of a fault before this returns. A body with length 0
+   * counts as none. After a fault whose `retry` is not `never` the same body may be given again.
+   */
+  request(
+    origin: Origin,
+    request: OutgoingRequest,
+    body: Buffer | BodySource | undefined,
+    handler: ResponseHandler,
+    options: RequestOptions,
+  ): OutgoingCall {
+    const call = new ClientCall(request, body, handler, options)
+    if (this.#closed) {
+      call.failed(new WireError('closing', 'the sidecar is shutting down', 'safe'))
+      return call
+    }
+    this.#lane(origin).take(call)
+    return call
+  }
+
+  /** After an identity or trust change: idle connections of the key end now, busy ones after their answer. */
+  dropAll(key: string): void {
+    this.#lanes.get(key)?.retire()
+  }
+
+  /** Ends idle connections; calls in hand finish, new ones are refused. */
+  close(): void {
+    this.#closed = true
+    for (const lane of [...this.#lanes.values()]) lane.retire()
+  }
+
+  counts(): PoolCounts {
+    let idle = 0
+    let total = 0
+    let queued = 0
+    for (const lane of this.#lanes.values()) {
+      idle += lane.idle.length
+      total += lane.total
+      queued += lane.queue.length
+    }
+    return { origins: this.#lanes.size, idle, busy: total - idle, queued }
+  }
+
+  #lane(origin: Origin): Lane {
+    const found = this.#lanes.get(origin.key)
+    if (found !== undefined) {
+      found.origin = origin
+      return found
+    }
+    const lane: Lane = new Lane(origin, this.#options, () => {
+      if (this.#lanes.get(origin.key) === lane) this.#lanes.delete(origin.key)
+    })
+    this.#lanes.set(origin.key, lane)
+    return lane
+  }
+}
