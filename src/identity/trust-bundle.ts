@@ -6,7 +6,7 @@
  */
 import { readCertificate } from './certificate.ts'
 import type { Certificate } from './certificate.ts'
-import type { RevocationLists } from './crl.ts'
+import type { RevocationLists } from './x509/crl.ts'
 import { IdentityError } from './identity-error.ts'
 import { DerError } from './x509/der.ts'
 import { readPemBlocks } from './x509/pem.ts'

@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto'
 import { readCertificate, subjectText } from './certificate.ts'
 import type { Certificate } from './certificate.ts'
-import { checkRevocation } from './crl.ts'
+import { checkRevocation } from './x509/crl.ts'
 import { IdentityError } from './identity-error.ts'
 import type { Peer } from './peer.ts'
 import { SpiffeIdError, parseSpiffeId } from './spiffe-id.ts'

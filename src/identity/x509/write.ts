@@ -30,14 +30,14 @@ const bits = (bytes: Buffer, unused = 0): Node =>
 const flag = (value: boolean): Node => primitive(Type.BOOLEAN, String.fromCharCode(value ? 255 : 0))
 const small = (value: number): Node => primitive(Type.INTEGER, asn1.integerToDer(value).getBytes())
 const context = (number: number, constructed: boolean, value: Node[] | string): Node =>
-  asn1.create(Class.CONTEXT_SPECIFIC, number as forge.asn1.Type, constructed, value)
+  asn1.create(Class.CONTEXT_SPECIFIC, number, constructed, value)
 
 /** RFC 5280 §4.1.2.5: two-digit years through 2049, four digits from then on. */
 const timeNode = (ms: number): Node => {
   const date = new Date(Math.floor(ms / 1000) * 1000)
   return date.getUTCFullYear() < 2050
-    ? primitive(Type.UTCTIME, asn1.dateToUtcTime(date) as unknown as string)
-    : primitive(Type.GENERALIZEDTIME, asn1.dateToGeneralizedTime(date) as unknown as string)
+    ? primitive(Type.UTCTIME, asn1.dateToUtcTime(date))
+    : primitive(Type.GENERALIZEDTIME, asn1.dateToGeneralizedTime(date))
 }
 
 /** An extension to write; `value` is the DER that goes inside the octet string. */

@@ -4,8 +4,8 @@
  * A configured list that is missing, stale or not signed by the authority it speaks for says nothing, and then nobody
  * is let in: that is what being configured means. Delta lists, partitioned lists and indirect lists are refused.
  */
-import type { Certificate } from './certificate.ts'
-import { IdentityError } from './identity-error.ts'
+import type { Certificate } from '../certificate.ts'
+import { IdentityError } from '../identity-error.ts'
 import {
   DerError,
   DerReader,
@@ -18,12 +18,12 @@ import {
   tag,
   time,
   wholeBytes,
-} from './x509/der.ts'
-import { oid } from './x509/oids.ts'
-import { publicKeyOf } from './x509/path.ts'
-import { readPemBlocks } from './x509/pem.ts'
-import { isSignedBy, readAlgorithm } from './x509/signature.ts'
-import type { Algorithm } from './x509/signature.ts'
+} from './der.ts'
+import { oid } from './oids.ts'
+import { publicKeyOf } from './path.ts'
+import { readPemBlocks } from './pem.ts'
+import { isSignedBy, readAlgorithm } from './signature.ts'
+import type { Algorithm } from './signature.ts'
 
 /** One list as it stands in a file; its signature is checked when the key of its issuer is known. */
 export interface RevocationList {
