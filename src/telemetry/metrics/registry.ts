@@ -149,6 +149,7 @@ class CellFamily<Cell, Labels extends readonly Label[]> implements Family<Cell, 
     const find = (a = '', b = '', c = '', d = '', e = '', f = ''): Cell =>
       this.#find(a, b, c, d, e, f)
     this.with = find as unknown as (...values: LabelValues<Labels>) => Cell
+    if (spec.labels.length === 0) this.#create([])
   }
 
   /** The look-up of a known set walks nested maps and allocates nothing. */
@@ -214,6 +215,7 @@ class CellFamily<Cell, Labels extends readonly Label[]> implements Family<Cell, 
     this.#tree = new Map()
     this.#seen = this.labels.map(() => new Set())
     this.#series = []
+    if (this.labels.length === 0) this.#create([])
   }
 
   collect(): Iterable<Series<CounterCell | GaugeCell | HistogramCell>> {
@@ -231,7 +233,7 @@ export class Registry {
     this.#limits = limits
   }
 
-  /** How often a set of label values was counted as `other` on first sight. */
+  /** How many records were counted under `other`. */
   get folded(): number {
     return this.#folded
   }
