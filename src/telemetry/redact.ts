@@ -70,7 +70,7 @@ const decoded = (text: string): string => {
   }
 }
 
-/** Entropy of one segment in bits for each character; random keys lie above 3.5, words below. */
+/** Entropy of one segment in bits for each character; random keys lie above 3. */
 const entropy = (text: string): number => {
   const counts = new Map<string, number>()
   for (const character of text) counts.set(character, (counts.get(character) ?? 0) + 1)
@@ -85,7 +85,7 @@ const looksRandom = (text: string): boolean =>
   /\d/.test(text) &&
   /[A-Za-z]/.test(text) &&
   !uuidShape.test(text) &&
-  entropy(text) > 3.5
+  entropy(text) > 3
 
 /** A path whose segments that look like a key or a token read `REDACTED`; identifiers in UUID form stay. */
 export const redactPath = (path: string): string => {
