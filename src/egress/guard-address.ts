@@ -19,6 +19,7 @@ export interface Guarded {
  */
 export type ResolveGuarded = (
   host: string,
+  port: number,
   allowCidrs: readonly string[],
 ) => readonly string[] | Promise<readonly string[]>
 
@@ -29,7 +30,7 @@ export const guardAddress = (resolve: ResolveGuarded): Stage<ApiMatched, Guarded
   name: 'guard-address',
   run: ({ api }) => {
     try {
-      const found = resolve(api.host, api.entry?.allow_cidrs ?? noExceptions)
+      const found = resolve(api.host, api.port, api.entry?.allow_cidrs ?? noExceptions)
       if (!(found instanceof Promise)) return { addresses: found }
       return found.then(
         (addresses) => ({ addresses }),

@@ -1,0 +1,81 @@
+/**
+ * Calls from the application to third parties. Read from top to bottom: nothing leaves that is not declared, decided
+ * on and recorded, and no secret is touched for a call that policy refused.
+ */
+import { line, type Handler, type LineOptions } from '../exchange/line.ts'
+import type { Observer } from '../exchange/outcome.ts'
+import type { Live } from '../live.ts'
+import { authorize, type PolicyBinding, type PolicyRevision } from '../stages/authorize.ts'
+import { continueTrace } from '../stages/continue-trace.ts'
+import { holdBody } from '../stages/hold-body.ts'
+import { limitRate, type RateLimiter } from '../stages/limit-rate.ts'
+import type { PropagationRules } from '../telemetry/traces/boundary.ts'
+import type { Traces } from '../telemetry/traces/span.ts'
+import type { ServerRequest } from '../wire/message.ts'
+import { attachKey, type CredentialParts } from './attach-credential.ts'
+import { bodyLimitOf } from './body-limit.ts'
+import { egressInput } from './egress-input.ts'
+import { forwardToApi, type ApiParts } from './forward-to-api.ts'
+import { guardAddress, type ResolveGuarded } from './guard-address.ts'
+import { matchApi, type MatchParts } from './match-api.ts'
+import type { EgressFacts } from './record.ts'
+import { stripInternal } from './strip-internal.ts'
+
+/** What the line is made of. */
+export interface EgressParts {
+  readonly options: LineOptions
+  readonly traces: Traces
+  readonly propagation: PropagationRules
+  readonly dataClassHeader: string
+  readonly match: MatchParts
+  readonly resolve: ResolveGuarded
+  readonly limiter: RateLimiter
+  readonly policy: Live<PolicyRevision>
+  /** The rule for calls that no entry declares. */
+  readonly observedPolicy: () => PolicyBinding
+  readonly credentials: CredentialParts
+  readonly api: ApiParts
+  readonly record: Observer<EgressFacts>
+}
+
+/** The egress line. */
+export const egressLine = (parts: EgressParts): Handler<{ readonly request: ServerRequest }> =>
+  line<{ readonly request: ServerRequest }>('egress', parts.options)
+    .step(
+      continueTrace({
+        traces: parts.traces,
+        rules: parts.propagation,
+        kind: 'client',
+        always: 'sampled-always',
+      }),
+    )
+    .step(stripInternal(parts.dataClassHeader))
+    .step(matchApi(parts.match))
+    .step(guardAddress(parts.resolve))
+    .step(
+      limitRate({
+        limiter: parts.limiter,
+        now: parts.options.now,
+        question: ({ api: { entry } }) =>
+          entry?.limits.rate === undefined
+            ? undefined
+            : {
+                key: `api ${entry.name}`,
+                rate: {
+                  intervalMs: entry.limits.rate.per / entry.limits.rate.requests,
+                  burst: entry.limits.rate.burst,
+                },
+              },
+      }),
+    )
+    .step(holdBody(bodyLimitOf))
+    .step(
+      authorize({
+        policy: parts.policy,
+        binding: (x) => x.api.entry?.policy ?? parts.observedPolicy(),
+        input: (x) => egressInput(x, parts.match.ownId()),
+      }),
+    )
+    .step(attachKey(parts.credentials))
+    .observe(parts.record)
+    .forward(forwardToApi(parts.api))

@@ -1,0 +1,77 @@
+/**
+ * What is written down of a third-party call: a CLIENT span, always, also for a call that was refused before it left,
+ * with the owner, the purpose, the key's name and the decision; the metrics of the API; the audit record.
+ */
+import type { Exchange } from '../exchange/exchange.ts'
+import type { Observer } from '../exchange/outcome.ts'
+import type { Authorized } from '../stages/authorize.ts'
+import type { Traced } from '../stages/continue-trace.ts'
+import { recordOutcome, type Recorders } from '../stages/record-outcome.ts'
+import { attribute, type AttributeName } from '../telemetry/names.ts'
+import type { AttributeValue } from '../telemetry/traces/span.ts'
+import type { ServerRequest } from '../wire/message.ts'
+import type { CredentialAttached } from './attach-credential.ts'
+import type { Guarded } from './guard-address.ts'
+import type { ApiMatched } from './match-api.ts'
+
+/** Everything that the egress line can know of an exchange. */
+export type EgressFacts = { readonly request: ServerRequest } & Traced &
+  ApiMatched &
+  Guarded &
+  Authorized &
+  CredentialAttached
+
+/** The name under which calls that no entry declares are counted. */
+export const undeclaredLabel = '_undeclared'
+
+/** The observer. */
+export const recordEgress =
+  (recorders: Recorders, ownId: () => string): Observer<EgressFacts> =>
+  (x, outcome) => {
+    const entry = x.api?.entry
+    const host = x.api?.host ?? x.request?.head.target.host
+    recordOutcome(recorders, x, outcome, {
+      kind: 'client',
+      template: x.api?.operation?.template,
+      label: entry?.name ?? undeclaredLabel,
+      attributes: attributesOf(x, ownId()),
+      record: {
+        caller: ownId(),
+        api: entry?.name,
+        operation: x.api?.operation?.id,
+        owner: entry?.owner,
+        purpose: entry?.purpose,
+        credential: x.credentialId,
+        host,
+      },
+    })
+  }
+
+const attributesOf = (
+  x: Exchange & Partial<EgressFacts>,
+  caller: string,
+): { readonly [name in AttributeName]?: AttributeValue | undefined } => {
+  const { api } = x
+  const entry = api?.entry
+  const name = entry?.name ?? (api === undefined ? undefined : undeclaredLabel)
+  const target = x.request?.head.target
+  return {
+    [attribute.serverAddress]: api?.host ?? target?.host,
+    [attribute.serverPort]: api?.port ?? target?.port,
+    [attribute.urlFull]:
+      api === undefined ? undefined : `https://${api.authority}${x.target?.path ?? ''}`,
+    [attribute.urlTemplate]: api?.operation?.template,
+    [attribute.networkPeerAddress]: x.addresses?.[0],
+    [attribute.peerService]: name,
+    [attribute.servicePeerName]: name,
+    [attribute.servicePeerNamespace]: 'third-party',
+    [attribute.owner]: entry?.owner,
+    [attribute.purpose]: entry?.purpose,
+    [attribute.dataClass]: api === undefined || api.data.length === 0 ? undefined : api.data,
+    [attribute.lifecycle]: entry?.lifecycle,
+    [attribute.dependencies]: entry?.depends_on,
+    [attribute.operation]: api?.operation?.id,
+    [attribute.credentialId]: x.credentialId,
+    [attribute.hopCaller]: caller,
+  }
+}
