@@ -209,7 +209,7 @@ export class Pool {
   /** Ends idle connections; calls in hand finish, new ones are refused. */
   close(): void {
     this.#closed = true
-    for (const lane of [...this.#lanes.values()]) lane.retire()
+    for (const lane of this.#lanes.values()) lane.retire()
   }
 
   counts(): PoolCounts {

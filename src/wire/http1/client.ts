@@ -9,7 +9,7 @@ import type { Framing } from '../message.ts'
 import type { WireLimits, WireTimeouts } from '../section.ts'
 import type { Timer, TimerWheel } from '../timers.ts'
 import { WireError } from '../wire-error.ts'
-import { ChunkDecoder } from './chunked.ts'
+import { BodyReader } from './body-reader.ts'
 import type { ClientCall } from './client-call.ts'
 import type { FieldRules } from './fields.ts'
 import { Outbox } from './outbox.ts'
@@ -44,13 +44,13 @@ export class Http1ClientConnection {
   readonly #owner: ConnectionOwner
   readonly #rules: FieldRules
   readonly #timer: Timer
-  readonly #chunks: ChunkDecoder
+  /** The body of the answer in hand. */
+  readonly #body: BodyReader
   #call: ClientCall | undefined
   #used = false
   #pending: Buffer = nothing
   #searched = 0
   #framing: Framing | undefined
-  #bodyLeft = 0
   #keepAlive = false
   #interims = 0
   #reading = false
@@ -73,7 +73,7 @@ export class Http1ClientConnection {
       underscores: 'unsafe-allow',
       repeats: 'allow',
     }
-    this.#chunks = new ChunkDecoder(options.limits.chunk_extension_size)
+    this.#body = new BodyReader(options.limits.chunk_extension_size)
     this.#timer = options.wheel.timer(() => this.#onTime())
     socket.on('error', this.#onError)
     socket.on('close', this.#onClose)
@@ -157,7 +157,8 @@ export class Http1ClientConnection {
       if (this.#pending.length > 0) {
         // The consumer is slow; what is pending is handed over when it resumes.
         this.#framing = { kind: 'length', length: this.#pending.length }
-        this.#bodyLeft = this.#pending.length
+        this.#body.begin(this.#framing)
+        this.#keepAlive = false
         return
       }
       this.#complete(call)
@@ -177,7 +178,7 @@ export class Http1ClientConnection {
       return
     }
     // Everything arrived, and the consumer has not taken it yet.
-    if (this.#framing?.kind === 'length' && this.#pending.length >= this.#bodyLeft) {
+    if (this.#framing !== undefined && this.#pending.length >= this.#body.left) {
       this.#shut()
       return
     }
@@ -264,9 +265,8 @@ export class Http1ClientConnection {
   #expectBody(call: ClientCall, framing: Framing): void {
     const limit = call.options.maxResponseBytes
     this.expectWithin(this.options.timeouts.stream_idle, call.options.deadline)
-    this.#bodyLeft = framing.kind === 'length' ? framing.length : 0
-    if (framing.kind === 'chunked') this.#chunks.reset()
-    if (limit !== undefined && this.#bodyLeft > limit)
+    this.#body.begin(framing)
+    if (limit !== undefined && framing.kind === 'length' && framing.length > limit)
       throw new WireError('response-too-large', `the answer is longer than ${limit} bytes`)
   }
 
@@ -285,8 +285,8 @@ export class Http1ClientConnection {
   }
 
   #readBody(call: ClientCall): boolean {
-    const framing = this.#framing!
-    if (framing.kind === 'none' || (framing.kind === 'length' && this.#bodyLeft === 0)) {
+    const body = this.#body
+    if (body.done) {
       this.#complete(call)
       return false
     }
@@ -295,30 +295,12 @@ export class Http1ClientConnection {
       return false
     }
     if (this.socket.isPaused()) this.socket.resume()
-    const pending = this.#pending
-    if (pending.length === 0) return false
+    if (this.#pending.length === 0) return false
     this.expectWithin(this.options.timeouts.stream_idle, call.options.deadline)
-    if (framing.kind === 'chunked') return this.#readChunk(call, pending)
-    const left = framing.kind === 'length' ? this.#bodyLeft : Infinity
-    const whole = pending.length <= left
-    const chunk = whole ? pending : pending.subarray(0, left)
-    this.#pending = whole ? nothing : pending.subarray(left)
-    if (framing.kind === 'length') this.#bodyLeft -= chunk.length
-    call.answerData(chunk)
+    const used = body.next(this.#pending)
+    this.#pending = used === this.#pending.length ? nothing : this.#pending.subarray(used)
+    if (body.data !== undefined) call.answerData(body.data)
     return true
-  }
-
-  #readChunk(call: ClientCall, pending: Buffer): boolean {
-    const chunks = this.#chunks
-    const used = chunks.next(pending, 0)
-    this.#pending = used === pending.length ? nothing : pending.subarray(used)
-    if (chunks.data !== undefined) {
-      call.answerData(chunks.data)
-      return true
-    }
-    if (!chunks.done) return this.#pending.length > 0
-    this.#complete(call)
-    return false
   }
 
   #complete(call: ClientCall): void {

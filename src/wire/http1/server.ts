@@ -6,11 +6,11 @@
  */
 import type { Socket } from 'node:net'
 import { HeaderList } from '../headers.ts'
-import type { ResponseHead, ServerConnection, ServerRequest } from '../message.ts'
+import type { Framing, ResponseHead, ServerConnection, ServerRequest } from '../message.ts'
 import type { WireLimits, WireTimeouts } from '../section.ts'
 import type { Timer, TimerWheel } from '../timers.ts'
 import { WireError } from '../wire-error.ts'
-import { ChunkDecoder } from './chunked.ts'
+import { BodyReader } from './body-reader.ts'
 import { Outbox } from './outbox.ts'
 import { findHeadEnd, checkPartialHead, requestRules } from './request-scan.ts'
 import { readRequestHead, type RequestRules } from './request-head.ts'
@@ -61,7 +61,8 @@ export class Http1ServerConnection implements ServerConnection {
   readonly #rules: RequestRules
   readonly #idle: Timer
   readonly #total: Timer
-  readonly #chunks: ChunkDecoder
+  /** The body of the request in hand. */
+  readonly #body: BodyReader
   /** Bytes that arrived and are not used yet. */
   #pending: Buffer = nothing
   /** How much of the pending head was already searched for its end. */
@@ -69,8 +70,6 @@ export class Http1ServerConnection implements ServerConnection {
   #lineSeen = false
   #emptyLineSkipped = false
   #request: Http1Request | undefined
-  /** Body bytes of the request in hand that are still to come; -1 when chunks tell. */
-  #bodyLeft = 0
   #reading = false
   /** Whether what is thrown now comes from a handler, not from a parser. */
   #inHandler = false
@@ -89,7 +88,7 @@ export class Http1ServerConnection implements ServerConnection {
     this.remotePort = socket.remotePort ?? 0
     this.outbox = new Outbox(socket)
     this.#rules = requestRules(options)
-    this.#chunks = new ChunkDecoder(options.limits.chunk_extension_size)
+    this.#body = new BodyReader(options.limits.chunk_extension_size)
     this.#idle = options.wheel.timer(() => this.#onIdle())
     this.#total = options.wheel.timer(() => this.#onTotal())
     // Handlers for errors come before anything that could raise one (CVE-2025-59465).
@@ -134,7 +133,7 @@ export class Http1ServerConnection implements ServerConnection {
 
   #mayDrop(request: Http1Request): boolean {
     if (request.head.expectContinue || !request.isUnread) return false
-    return this.#bodyLeft >= 0 && this.#bodyLeft <= this.options.limits.pipelined_size
+    return this.#body.left <= this.options.limits.pipelined_size
   }
 
   /** The consumer of the body is ready for more. Called by the request. */
@@ -258,7 +257,7 @@ export class Http1ServerConnection implements ServerConnection {
           if (!this.#feedBody(request)) break
           if (request.bodyComplete && request.answered) this.#becomeIdle()
         } else if (request !== undefined) {
-          this.#holdPipelined()
+          this.#holdBack()
           break
         } else if (this.outbox.needsDrain || !this.#readHead()) break
       }
@@ -280,7 +279,7 @@ export class Http1ServerConnection implements ServerConnection {
     else this.#request.bodyFailed(error)
   }
 
-  #holdPipelined(): void {
+  #holdBack(): void {
     if (this.#pending.length > this.options.limits.pipelined_size) this.socket.pause()
   }
 
@@ -302,14 +301,14 @@ export class Http1ServerConnection implements ServerConnection {
     }
     const text = pending.toString('latin1', 0, end)
     const { head, keepAlive } = readRequestHead(text, this.#rules)
-    this.#pending = end === pending.length ? nothing : pending.subarray(end)
+    this.#use(end)
     this.#searched = 0
     this.#lineSeen = false
     this.#emptyLineSkipped = false
     this.#idle.disarm()
     this.#requests++
     const request = new Http1Request(this, head, keepAlive)
-    this.#expectBody(request)
+    this.#expectBody(head.framing)
     this.#request = request
     this.#inHandler = true
     this.#handlers.onRequest(request)
@@ -323,19 +322,12 @@ export class Http1ServerConnection implements ServerConnection {
     this.#searched = pending.length
   }
 
-  #expectBody(request: Http1Request): void {
-    const framing = request.head.framing
-    if (framing.kind === 'none') return
+  #expectBody(framing: Framing): void {
+    this.#body.begin(framing)
+    if (this.#body.done) return
     const limit = this.options.limits.body_size
-    if (framing.kind === 'length') {
-      if (limit !== undefined && framing.length > limit)
-        throw new WireError('too-large', `the body is longer than ${limit} bytes`)
-      this.#bodyLeft = framing.length
-      if (framing.length === 0) return
-    } else {
-      this.#bodyLeft = -1
-      this.#chunks.reset()
-    }
+    if (limit !== undefined && framing.kind === 'length' && framing.length > limit)
+      throw new WireError('too-large', `the body is longer than ${limit} bytes`)
     this.#total.arm(this.options.timeouts.request)
     this.#idle.arm(this.options.timeouts.stream_idle)
   }
@@ -343,38 +335,26 @@ export class Http1ServerConnection implements ServerConnection {
   /** Gives false when it has to wait: for bytes, or for the consumer. */
   #feedBody(request: Http1Request): boolean {
     if (!request.wantsBody) {
-      if (this.#pending.length > this.options.limits.pipelined_size) this.socket.pause()
+      this.#holdBack()
       return false
     }
     if (this.socket.isPaused()) this.socket.resume()
-    const pending = this.#pending
-    if (pending.length === 0) return false
-    this.#idle.arm(this.options.timeouts.stream_idle)
-    if (this.#bodyLeft === -1) return this.#feedChunk(request, pending)
-    const whole = pending.length <= this.#bodyLeft
-    const chunk = whole ? pending : pending.subarray(0, this.#bodyLeft)
-    this.#pending = whole ? nothing : pending.subarray(this.#bodyLeft)
-    this.#bodyLeft -= chunk.length
-    if (this.#bodyLeft === 0) this.#bodyArrived()
-    this.#hand(request, chunk, this.#bodyLeft === 0)
+    if (this.#pending.length === 0) return false
+    const body = this.#body
+    this.#use(body.next(this.#pending))
+    const limit = this.options.limits.body_size
+    if (limit !== undefined && request.bytesReceived + (body.data?.length ?? 0) > limit)
+      throw new WireError('too-large', `the body is longer than ${limit} bytes`)
+    if (body.done) {
+      this.#total.disarm()
+      this.#idle.disarm()
+    } else this.#idle.arm(this.options.timeouts.stream_idle)
+    if (body.data !== undefined || body.done) this.#hand(request, body.data, body.done)
     return true
   }
 
-  #feedChunk(request: Http1Request, pending: Buffer): boolean {
-    const chunks = this.#chunks
-    const used = chunks.next(pending, 0)
-    this.#pending = used === pending.length ? nothing : pending.subarray(used)
-    if (chunks.data !== undefined) {
-      const limit = this.options.limits.body_size
-      if (limit !== undefined && request.bytesReceived + chunks.data.length > limit)
-        throw new WireError('too-large', `the body is longer than ${limit} bytes`)
-      this.#hand(request, chunks.data, false)
-      return true
-    }
-    if (!chunks.done) return this.#pending.length > 0
-    this.#bodyArrived()
-    this.#hand(request, undefined, true)
-    return true
+  #use(bytes: number): void {
+    this.#pending = bytes === this.#pending.length ? nothing : this.#pending.subarray(bytes)
   }
 
   #hand(request: Http1Request, chunk: Buffer | undefined, last: boolean): void {
