@@ -7,6 +7,7 @@ import type { Observer } from '../exchange/outcome.ts'
 import type { Authorized } from '../stages/authorize.ts'
 import type { Traced } from '../stages/continue-trace.ts'
 import { recordOutcome, type Recorders } from '../stages/record-outcome.ts'
+import { undeclaredAddress } from '../telemetry/metrics/instruments.ts'
 import { attribute, type AttributeName } from '../telemetry/names.ts'
 import type { AttributeValue } from '../telemetry/traces/span.ts'
 import type { ServerRequest } from '../wire/message.ts'
@@ -21,9 +22,6 @@ export type EgressFacts = { readonly request: ServerRequest } & Traced &
   Authorized &
   CredentialAttached
 
-/** The name under which calls that no entry declares are counted. */
-export const undeclaredLabel = '_undeclared'
-
 /** The observer. */
 export const recordEgress =
   (recorders: Recorders, ownId: () => string): Observer<EgressFacts> =>
@@ -33,7 +31,9 @@ export const recordEgress =
     recordOutcome(recorders, x, outcome, {
       kind: 'client',
       template: x.api?.operation?.template,
-      label: entry?.name ?? undeclaredLabel,
+      label: entry?.name ?? undeclaredAddress,
+      address: entry === undefined ? undefined : x.api?.host,
+      port: entry === undefined ? undefined : String(x.api?.port),
       attributes: attributesOf(x, ownId()),
       record: {
         caller: ownId(),
@@ -53,7 +53,7 @@ const attributesOf = (
 ): { readonly [name in AttributeName]?: AttributeValue | undefined } => {
   const { api } = x
   const entry = api?.entry
-  const name = entry?.name ?? (api === undefined ? undefined : undeclaredLabel)
+  const name = entry?.name ?? (api === undefined ? undefined : undeclaredAddress)
   const target = x.request?.head.target
   return {
     [attribute.serverAddress]: api?.host ?? target?.host,

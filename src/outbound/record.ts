@@ -19,6 +19,7 @@ export const recordOutbound =
       kind: 'client',
       template: undefined,
       label: settings?.name ?? 'unknown',
+      address: settings?.name,
       attributes: x.span?.recording
         ? {
             [attribute.serverAddress]: x.target?.host,

@@ -8,14 +8,8 @@ import type { Exchange } from '../exchange/exchange.ts'
 import type { Outcome } from '../exchange/outcome.ts'
 import type { Audit } from '../telemetry/audit/audit.ts'
 import type { Decision } from '../telemetry/audit/record.ts'
-import {
-  durationBounds,
-  type CounterCell,
-  type Family,
-  type HistogramCell,
-  type Registry,
-} from '../telemetry/metrics/registry.ts'
-import { attribute, event, metric } from '../telemetry/names.ts'
+import { undeclaredAddress, type Metrics } from '../telemetry/metrics/instruments.ts'
+import { attribute, event } from '../telemetry/names.ts'
 import {
   methodValue,
   spanName,
@@ -28,50 +22,10 @@ import type { Authorized } from './authorize.ts'
 import type { Traced } from './continue-trace.ts'
 import { errorTypeOf } from './error-type.ts'
 
-/** The metrics of all lines, declared once. */
-export interface LineMetrics {
-  readonly serverDuration: Family<
-    HistogramCell,
-    readonly ['http_request_method', 'http_route', 'http_response_status_code']
-  >
-  readonly clientDuration: Family<
-    HistogramCell,
-    readonly ['http_request_method', 'server_address', 'http_response_status_code']
-  >
-  readonly refusals: Family<CounterCell, readonly ['direction', 'code']>
-  readonly decisions: Family<CounterCell, readonly ['direction', 'decision', 'rule']>
-}
-
-/** Declares the metrics. */
-export const declareLineMetrics = (registry: Registry): LineMetrics => ({
-  serverDuration: registry.histogram({
-    name: metric.serverDuration,
-    help: 'Time from the head of a request to the end of its answer',
-    labels: ['http_request_method', 'http_route', 'http_response_status_code'],
-    bounds: durationBounds,
-  }),
-  clientDuration: registry.histogram({
-    name: metric.clientDuration,
-    help: 'Time of a call to a mesh service or a third party',
-    labels: ['http_request_method', 'server_address', 'http_response_status_code'],
-    bounds: durationBounds,
-  }),
-  refusals: registry.counter({
-    name: metric.refusals,
-    help: 'Requests that were not answered by whom they were meant for, by code',
-    labels: ['direction', 'code'],
-  }),
-  decisions: registry.counter({
-    name: metric.policyDecisions,
-    help: 'Decisions of policies',
-    labels: ['direction', 'decision', 'rule'],
-  }),
-})
-
 /** Where outcomes go. */
 export interface Recorders {
   readonly audit: Audit
-  readonly metrics: LineMetrics
+  readonly metrics: Metrics
   /** Called with each decision; writes the log line where the configuration asks for one. */
   readonly logDecision: (decision: Decision) => void
 }
@@ -83,6 +37,9 @@ export interface OutcomeNames {
   readonly template: string | undefined
   /** Label of the duration metric: a route, a service or an API; never what the caller chose freely. */
   readonly label: string
+  /** Host and port of a call, from the configuration or the catalog; absent for what no entry names. */
+  readonly address?: string | undefined
+  readonly port?: string | undefined
   readonly attributes: Attributes
   readonly record: Partial<Decision>
 }
@@ -148,23 +105,50 @@ const endSpan = (
 }
 
 const recordMetrics = (
-  metrics: LineMetrics,
+  metrics: Metrics,
   method: string,
   x: Exchange & Known,
   outcome: Outcome,
   names: OutcomeNames,
 ): void => {
-  const duration = names.kind === 'server' ? metrics.serverDuration : metrics.clientDuration
-  const status = outcome.status === undefined ? '0' : String(outcome.status)
-  duration
-    .with(methodValue(method), names.label, status)
-    .record((outcome.endedAt - x.startedAt) / 1_000)
-  if (outcome.refusal !== undefined) metrics.refusals.with(x.direction, outcome.refusal.code).add()
-  if (x.policy !== undefined) {
-    metrics.decisions.with(x.direction, decisionWord(x, outcome), x.policy.rule).add()
-  } else if (outcome.refusal?.code.startsWith('policy.')) {
-    metrics.decisions.with(x.direction, 'deny', ruleOf(outcome)?.path ?? '').add()
+  const seconds = (outcome.endedAt - x.startedAt) / 1_000
+  const status = outcome.status === undefined ? '' : statusText(outcome.status)
+  const failure = outcome.refusal === undefined ? '' : errorTypeOf(outcome.refusal.code)
+  const verb = methodValue(method)
+  if (names.kind === 'server') {
+    metrics.serverDuration.with(verb, names.label, status, failure).record(seconds)
+  } else {
+    metrics.clientDuration
+      .with(
+        verb,
+        names.address ?? undeclaredAddress,
+        names.port ?? '',
+        status,
+        failure,
+        names.label,
+      )
+      .record(seconds)
   }
+  if (outcome.refusal !== undefined) metrics.refusals.with(x.direction, outcome.refusal.code).add()
+  const word = decisionWord(x, outcome)
+  if (x.policy !== undefined) metrics.policyDecisions.with(x.direction, word, x.policy.rule).add()
+  else if (outcome.refusal?.code.startsWith('policy.')) {
+    metrics.policyDecisions.with(x.direction, word, ruleOf(outcome)?.path ?? '').add()
+  }
+  if (x.direction === 'egress') {
+    metrics.egressCalls.with(names.label, word, failure).add()
+    metrics.egressBytes.with(names.label, 'sent').add(outcome.requestBytes)
+    metrics.egressBytes.with(names.label, 'received').add(outcome.responseBytes)
+  }
+}
+
+const statusTexts = new Map<number, string>()
+
+const statusText = (status: number): string => {
+  const known = statusTexts.get(status)
+  if (known !== undefined) return known
+  statusTexts.set(status, String(status))
+  return String(status)
 }
 
 const decisionOf = (
