@@ -87,9 +87,13 @@ function matchTemplate(
 function replace(context: BuiltinContext, text: string, pattern: string, value: string): string {
   const expression = regex(context, pattern, text)
   return (
-    expression.replaceAll(text, value, resultLimit) ??
+    expression.replaceAll(text, value, resultLimit, (steps) => context.spend(steps)) ??
     fail(`result is larger than ${resultLimit} characters`)
   )
+}
+
+function findAll(context: BuiltinContext, pattern: string, text: string, limit: number) {
+  return regex(context, pattern, text).findAll(text, limit, (steps) => context.spend(steps))
 }
 
 function delimitersOperand(value: Value): readonly string[] {
@@ -127,18 +131,20 @@ export const patternFunctions: FunctionTable = {
   'regex.is_valid': (_, pattern) => isValid(pattern!),
   'regex.split': (context, pattern, text) => {
     const subject = stringOperand(text!, 2)
-    return regex(context, stringOperand(pattern!, 1), subject).split(subject)
+    return regex(context, stringOperand(pattern!, 1), subject).split(subject, (steps) =>
+      context.spend(steps),
+    )
   },
   'regex.find_n': (context, pattern, text, limit) => {
     const source = stringOperand(pattern!, 1)
     const subject = stringOperand(text!, 2)
-    const spans = regex(context, source, subject).findAll(subject, integerOperand(limit!, 3))
+    const spans = findAll(context, source, subject, integerOperand(limit!, 3))
     return spans.map((span) => group(subject, span, 0)!)
   },
   'regex.find_all_string_submatch_n': (context, pattern, text, limit) => {
     const source = stringOperand(pattern!, 1)
     const subject = stringOperand(text!, 2)
-    const spans = regex(context, source, subject).findAll(subject, integerOperand(limit!, 3))
+    const spans = findAll(context, source, subject, integerOperand(limit!, 3))
     return spans.map((span) =>
       Array.from({ length: span.length / 2 }, (_, index) => group(subject, span, index) ?? ''),
     )

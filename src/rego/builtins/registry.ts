@@ -9,14 +9,21 @@ import { aggregateFunctions } from './aggregates.ts'
 import { arrayFunctions } from './arrays.ts'
 import { BuiltinError, type Builtin, type BuiltinContext } from './builtin.ts'
 import { conversionFunctions } from './conversions.ts'
+import { encodingFunctions } from './encodings.ts'
 import { graphFunctions } from './graphs.ts'
+import { identifierFunctions } from './identifiers.ts'
 import { jsonFunctions } from './json.ts'
+import { networkFunctions } from './networks.ts'
 import { numberFunctions } from './numbers.ts'
 import { objectFunctions } from './objects.ts'
 import type { FunctionTable, Implementation } from './operand.ts'
+import { patternFunctions } from './patterns.ts'
 import { setFunctions } from './sets.ts'
 import { signatures, type Signature } from './signatures.ts'
 import { stringFunctions } from './strings.ts'
+import { timeFunctions } from './times.ts'
+import { unitFunctions } from './units.ts'
+import { versionFunctions } from './versions.ts'
 
 /** Built-ins whose meaning needs the evaluator: relations, output, annotations, interpolation. */
 export const engineBuiltins: ReadonlySet<string> = new Set([
@@ -33,12 +40,19 @@ const tables: readonly FunctionTable[] = [
   aggregateFunctions,
   arrayFunctions,
   conversionFunctions,
+  encodingFunctions,
   graphFunctions,
+  identifierFunctions,
   jsonFunctions,
+  networkFunctions,
   numberFunctions,
   objectFunctions,
+  patternFunctions,
   setFunctions,
   stringFunctions,
+  timeFunctions,
+  unitFunctions,
+  versionFunctions,
 ]
 
 const implementations = new Map<string, Implementation>(

@@ -138,14 +138,14 @@ function simpleMatcher(
   tokens: readonly Token[],
   separators: ReadonlySet<string>,
 ): ((text: string) => boolean) | undefined {
-  const [first] = tokens
-  if (tokens.length === 0) return (text) => text === ''
-  if (tokens.length === 1 && first!.kind === 'text') return (text) => text === first.text
-  if (tokens.length === 2 && first!.kind === 'text' && tokens[1]!.kind === 'super') {
+  const [first, second] = tokens
+  if (first === undefined) return (text) => text === ''
+  if (first.kind === 'text' && tokens.length === 1) return (text) => text === first.text
+  if (first.kind === 'text' && tokens.length === 2 && second!.kind === 'super') {
     return (text) => text.startsWith(first.text)
   }
   if (tokens.some(({ kind }) => kind === 'super' || kind === 'open')) return undefined
-  const steps: Step[] = tokens.flatMap((token) =>
+  const steps = tokens.flatMap((token): readonly Step[] =>
     token.kind === 'text' ? [...token.text] : [token],
   )
   return (text) => matchSteps(steps, separators, text)

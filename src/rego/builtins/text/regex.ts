@@ -10,6 +10,12 @@ export class RegexError extends Error {}
 /** Positions of one match and its groups: start and end of each, -1 where a group did not take part. */
 type Span = readonly number[]
 
+/** Pays for work; throws when the budget of the query is spent. */
+export type Spend = (steps: number) => void
+
+/** A match may have looked at all that follows, so each costs something whatever its length. */
+const stepsPerMatch = 16
+
 export class Regex {
   readonly #compiled: RE2JS
 
@@ -27,37 +33,36 @@ export class Regex {
   }
 
   /** At most `limit` matches that do not overlap; all when `limit` is negative. */
-  findAll(text: string, limit: number): readonly Span[] {
+  findAll(text: string, limit: number, spend: Spend): readonly Span[] {
     const found: Span[] = []
     const matcher = this.#compiled.matcher(text)
     const groups = this.#compiled.groupCount()
     let previousEnd = -1
     let at = 0
     while (at <= text.length && (limit < 0 || found.length < limit) && matcher.find(at)) {
+      spend(stepsPerMatch)
       const start = matcher.start()
       const end = matcher.end()
-      const isAdjacentEmpty = end === start && start === previousEnd
-      if (!isAdjacentEmpty) {
-        const span = [start, end]
-        for (let group = 1; group <= groups; group++)
-          span.push(matcher.start(group), matcher.end(group))
-        found.push(span)
-      }
+      const isAdjacentEmpty = end === at && start === previousEnd
+      at = end === at ? at + widthAt(text, at) : end
       previousEnd = end
-      at = end > at ? end : at + widthAt(text, at)
-      if (end > start) continue
-      at = Math.max(at, end + widthAt(text, end))
+      if (isAdjacentEmpty) continue
+      const span = [start, end]
+      for (let group = 1; group <= groups; group++) {
+        span.push(matcher.start(group), matcher.end(group))
+      }
+      found.push(span)
     }
     return found
   }
 
   /** The parts of `text` between the matches. */
-  split(text: string): string[] {
+  split(text: string, spend: Spend): string[] {
     if (text === '' && this.#compiled.pattern() !== '') return ['']
     const parts: string[] = []
     let from = 0
     let to = 0
-    for (const [start = 0, end = 0] of this.findAll(text, -1)) {
+    for (const [start = 0, end = 0] of this.findAll(text, -1, spend)) {
       to = start
       if (end !== 0) parts.push(text.slice(from, to))
       from = end
@@ -67,7 +72,7 @@ export class Regex {
   }
 
   /** `text` with each match replaced by `template`, or undefined when longer than `limit`. */
-  replaceAll(text: string, template: string, limit: number): string | undefined {
+  replaceAll(text: string, template: string, limit: number, spend: Spend): string | undefined {
     const parts = parseTemplate(template, this.#compiled.namedGroups())
     const out: string[] = []
     let size = 0
@@ -76,7 +81,7 @@ export class Regex {
       out.push(part)
       size += part.length
     }
-    for (const span of this.findAll(text, -1)) {
+    for (const span of this.findAll(text, -1, spend)) {
       put(text.slice(copied, span[0]))
       for (const part of parts) {
         put(typeof part === 'string' ? part : (group(text, span, part) ?? ''))
