@@ -23,6 +23,8 @@ export interface PoolOptions {
   readonly timeouts: WireTimeouts
   readonly pool: PoolLimits
   readonly wheel: TimerWheel
+  /** A handler threw; its connection has been closed. */
+  readonly onBug?: ((error: unknown) => void) | undefined
 }
 
 /** What the pool holds now, for metrics. */
@@ -100,7 +102,7 @@ class Lane implements ConnectionOwner {
     const { generation } = this
     call.abortDial = () => abort.abort()
     // The promise is awaited once for each connection, never for a call on an open one.
-    this.origin.dial(abort.signal).then(
+    const dialled = this.#tryDial(abort.signal).then(
       (socket) => this.#dialled(socket, call, generation),
       (error: unknown) => {
         call.abortDial = undefined
@@ -108,6 +110,11 @@ class Lane implements ConnectionOwner {
         call.failed(dialFault(error))
       },
     )
+    dialled.catch((error: unknown) => this.#pool.onBug?.(error))
+  }
+
+  async #tryDial(signal: AbortSignal): Promise<Socket> {
+    return await this.origin.dial(signal)
   }
 
   #dialled(socket: Socket, call: ClientCall, generation: number): void {

@@ -20,6 +20,8 @@ export interface Http1ClientOptions {
   readonly limits: WireLimits
   readonly timeouts: WireTimeouts
   readonly wheel: TimerWheel
+  /** A handler threw; its connection has been closed. */
+  readonly onBug?: ((error: unknown) => void) | undefined
 }
 
 /** Who holds the connection. */
@@ -74,7 +76,7 @@ export class Http1ClientConnection {
       repeats: 'allow',
     }
     this.#body = new BodyReader(options.limits.chunk_extension_size)
-    this.#timer = options.wheel.timer(() => this.#onTime())
+    this.#timer = options.wheel.timer(() => this.#guard(() => this.#onTime()))
     socket.on('error', this.#onError)
     socket.on('close', this.#onClose)
     socket.on('end', this.#onEnd)
@@ -161,7 +163,7 @@ export class Http1ClientConnection {
         this.#keepAlive = false
         return
       }
-      this.#complete(call)
+      this.#guard(() => this.#complete(call))
       return
     }
     if (this.#pending.length === 0 || this.#framing === undefined) this.socket.destroy()
@@ -182,19 +184,28 @@ export class Http1ClientConnection {
       this.#shut()
       return
     }
-    const stale = this.mayBeStale
-    this.#fail(
-      new WireError(
-        'upstream-reset',
-        'the origin closed the connection before its answer was complete',
-        stale ? call.retryAdvice : 'never',
-        this.#error,
-      ),
+    const error = new WireError(
+      'upstream-reset',
+      'the origin closed the connection before its answer was complete',
+      this.mayBeStale ? call.retryAdvice : 'never',
+      this.#error,
     )
+    this.#guard(() => this.#fail(error))
   }
 
   readonly #onDrain = (): void => {
-    this.#call?.drained()
+    const call = this.#call
+    if (call !== undefined) this.#guard(() => call.drained())
+  }
+
+  /** Whatever a handler throws ends at most this connection (security: I3). */
+  #guard(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.options.onBug?.(error)
+      this.destroy()
+    }
   }
 
   #onTime(): void {
@@ -222,14 +233,20 @@ export class Http1ClientConnection {
         if (this.#framing === undefined ? !this.#readHead(call) : !this.#readBody(call)) break
       }
     } catch (error) {
-      this.#fail(
-        error instanceof WireError && error.code !== 'malformed'
-          ? error
-          : new WireError('bad-upstream-response', 'the answer could not be read', 'never', error),
-      )
+      this.#guard(() => this.#onReadError(error))
     } finally {
       this.#reading = false
     }
+  }
+
+  #onReadError(error: unknown): void {
+    if (!(error instanceof WireError)) {
+      this.options.onBug?.(error)
+      return this.#fail(new WireError('bug', 'the answer could not be handled', 'never', error))
+    }
+    // The chunk decoder does not know whose body it reads.
+    const fault = error.code === 'malformed' ? bad(`is refused: ${error.message}`) : error
+    this.#fail(fault)
   }
 
   #readHead(call: ClientCall): boolean {

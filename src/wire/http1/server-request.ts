@@ -15,7 +15,7 @@ import type {
   TakenConnection,
 } from '../message.ts'
 import { WireError } from '../wire-error.ts'
-import type { Http1ServerConnection } from './server.ts'
+import type { Http1ServerConnection } from './server-connection.ts'
 import { statusLine, writeResponseHead } from './write-head.ts'
 
 const none: Framing = { kind: 'none' }
