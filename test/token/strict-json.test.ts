@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseStrictJson, StrictJsonError } from '../../src/token/strict-json.ts'
 
@@ -9,6 +9,8 @@ describe('strict JSON', () => {
   it('reads what JSON.parse reads, to the same value', () => {
     fc.assert(
       fc.property(fc.json({ maxDepth: 8 }), fc.boolean(), (text, pretty) => {
+        // Integers that a double cannot hold are refused, which is a rule of its own below.
+        fc.pre(!/\d{16}/.test(text))
         const spaced = pretty ? JSON.stringify(JSON.parse(text), undefined, '\t') : text
         expect(parse(spaced)).toEqual(JSON.parse(spaced))
       }),

@@ -283,7 +283,7 @@ describe('a hop token that the peer made wrong', () => {
     const token = handmade({ aud: 'canary' })
     const error = await tokenErrorOf(() => verifier.verify([token], web, expected))
     expect(error.fingerprint).toMatch(/^[0-9a-f]{16}$/)
-    expect(JSON.stringify({ ...error, message: error.message })).not.toContain('canary')
+    expect(JSON.stringify([error, error.message])).not.toContain('canary')
   })
 })
 
