@@ -5,6 +5,7 @@
  * kept here.
  */
 import { isAbsolute, dirname, join } from 'node:path'
+import type { OperationCheck } from '../contract/operation-check.ts'
 import type { OperationContract } from './contract-shape.ts'
 import type { DeclaredHost } from './host.ts'
 import type { TemplateIndex } from './path-template.ts'
@@ -27,6 +28,8 @@ export interface Operation {
   readonly text: readonly string[]
   /** What requests and answers must look like, when the entry brings a contract. */
   readonly contract: OperationContract | undefined
+  /** The contract, compiled. */
+  readonly check: OperationCheck | undefined
 }
 
 /** A third-party API as the rest of the process knows it. */

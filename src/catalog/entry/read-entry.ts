@@ -5,6 +5,8 @@
  * Schema) through the reader it is given; keys, certificates and authorities are read later, by those who use them.
  */
 import { basename } from 'node:path'
+import { compileOperation } from '../contract/operation-check.ts'
+import type { OperationCheck } from '../contract/operation-check.ts'
 import { readOpenApi } from '../contract/openapi.ts'
 import type { OperationContract } from './contract-shape.ts'
 import { coversCaller, entryPath } from './entry.ts'
@@ -207,6 +209,10 @@ const readOperations = (
       declared.response_schema === undefined
         ? undefined
         : readSchema(declared.response_schema, file, reader, [...at, 'response_schema'], say)
+    const contract =
+      request === undefined && response === undefined
+        ? undefined
+        : schemaContract(request, response)
     const operation = operationOf(settings, {
       id: declared.id ?? `${declared.method} ${declared.path}`,
       method: declared.method,
@@ -215,7 +221,8 @@ const readOperations = (
       callers: declared.callers,
       idempotent: declared.idempotent,
       text: declared.text,
-      contract: request || response ? schemaContract(request, response) : undefined,
+      contract,
+      check: contract && compile(contract, at, say),
     })
     return { operation, path: at }
   })
@@ -224,7 +231,8 @@ const readOperations = (
 const operationOf = (
   settings: EntrySettings,
   fields: { id: string; method: string; template: string } & {
-    [K in 'data' | 'callers' | 'idempotent' | 'text' | 'contract']?: Operation[K] | undefined
+    [K in 'data' | 'callers' | 'idempotent' | 'text' | 'contract' | 'check']?:
+      Operation[K] | undefined
   },
 ): Operation => ({
   id: fields.id,
@@ -235,7 +243,17 @@ const operationOf = (
   idempotent: fields.idempotent ?? idempotentMethods.has(fields.method),
   text: fields.text ?? [],
   contract: fields.contract,
+  check: fields.check,
 })
+
+const compile = (contract: OperationContract, at: Path, say: Say): OperationCheck | undefined => {
+  try {
+    return compileOperation(contract)
+  } catch (error) {
+    say(at, 'schemas that can be compiled', error instanceof Error ? error.message : 'a fault')
+    return undefined
+  }
+}
 
 const schemaContract = (request: unknown, response: unknown): OperationContract => {
   const body = (document: unknown) =>
@@ -345,7 +363,15 @@ const fromOpenApi = (
     }
   }
   return chosen.map((operation) => ({
-    operation: operationOf(settings, { ...operation, idempotent: undefined }),
+    operation: operationOf(settings, {
+      ...operation,
+      idempotent: undefined,
+      check: compile(operation.contract, at, (_, expected, got, hint) =>
+        problems.push(
+          problemAt(document, from, operation.path, { expected, got, hint: hint ?? '' }),
+        ),
+      ),
+    }),
     path: at,
   }))
 }
