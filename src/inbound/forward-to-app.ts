@@ -26,8 +26,6 @@ export interface AppParts {
   /** Our own SPIFFE ID, for `By` in XFCC. */
   readonly ownId: () => string
   readonly tunnelLimits: TunnelLimits
-  /** Milliseconds of the wheel's clock, for deadlines. */
-  readonly monotonic: () => number
   /** Ends an upgraded connection when what it stands on ends. */
   readonly watchUpgrade: (facts: Needs, end: (reason: string) => void) => void
 }

@@ -1,0 +1,156 @@
+/** Puts the outbound line together: services, their addresses, and connections to their sidecars. */
+import { randomBytes } from 'node:crypto'
+import type { SidecarConfig } from '../config/schema.ts'
+import type { Exchange } from '../exchange/exchange.ts'
+import { IdentityError } from '../identity/identity-error.ts'
+import { connectMesh } from '../identity/mesh-tls.ts'
+import type { WorkloadIdentity } from '../identity/workload-identity.ts'
+import { LiveValue } from '../live.ts'
+import { Endpoints, type Endpoint } from '../outbound/endpoints.ts'
+import { outboundLine } from '../outbound/line.ts'
+import { recordOutbound } from '../outbound/record.ts'
+import { directoryOf, type MeshService, type ServiceDirectory } from '../outbound/resolve-peer.ts'
+import type { OutboundSection } from '../outbound/section.ts'
+import type { RateLimiter } from '../stages/limit-rate.ts'
+import { HopMinter } from '../token/hop/mint.ts'
+import type { ServerRequest } from '../wire/message.ts'
+import { originKey, type Origin } from '../wire/origin.ts'
+import { WireError } from '../wire/wire-error.ts'
+import type { Core } from './core.ts'
+import { resolveAll } from './resolve-local.ts'
+
+/** The running outbound side. */
+export interface Outbound {
+  readonly services: () => readonly MeshService[]
+  readonly serviceOf: (host: string) => MeshService | undefined
+  /** Handles one request of the app; with `portService`, one that came to the service's own port. */
+  handle(x: Exchange & { readonly request: ServerRequest }, portService?: MeshService): void
+  apply(section: OutboundSection): void
+}
+
+/** Makes it. */
+export const openOutbound = (config: SidecarConfig, core: Core, limiter: RateLimiter): Outbound => {
+  const { telemetry, identity, world } = core
+  let services = makeServices(config.outbound, core, [])
+  const directory = new LiveValue<ServiceDirectory>(directoryOf(services))
+  const ownId = (): string => identity.identity.current.spiffeId.uri
+  const handle = outboundLine({
+    options: core.lineOptions,
+    traces: telemetry.traces,
+    propagation: telemetry.propagation,
+    services: directory,
+    limiter,
+    policy: core.policy,
+    ownId,
+    tokens: {
+      minter: new HopMinter({
+        section: config.tokens.hop,
+        clock: { now: world.now },
+        makeTransactionId: () => randomBytes(16).toString('base64url'),
+      }),
+      identity: identity.identity,
+      causes: core.causes,
+      now: world.now,
+    },
+    peer: {
+      pool: core.wire.newPool(),
+      originOf: originsOf(core),
+      tunnelLimits: core.wire.tunnelLimits,
+    },
+    record: recordOutbound(telemetry.recorders, ownId),
+  })
+  return {
+    services: () => services,
+    serviceOf: (host) => directory.current.get(host),
+    handle: (x, portService) => handle(Object.assign(x, { portService })),
+    apply: (section) => {
+      services = makeServices(section, core, services)
+      directory.set(directoryOf(services))
+    },
+  }
+}
+
+/** Services of a new configuration; one whose settings did not change keeps what is known of its addresses. */
+const makeServices = (
+  section: OutboundSection,
+  { world }: Core,
+  before: readonly MeshService[],
+): readonly MeshService[] =>
+  section.services.map((settings) => {
+    const text = JSON.stringify(settings)
+    const same = before.find((each) => JSON.stringify(each.settings) === text)
+    return (
+      same ?? {
+        settings,
+        endpoints: new Endpoints(settings, { now: world.monotonic, resolve: resolveAll }),
+      }
+    )
+  })
+
+/** Origins by service, endpoint and identity, so that the key of a pool is not made for each request. */
+const originsOf = (core: Core) => {
+  const known = new WeakMap<WorkloadIdentity, WeakMap<MeshService, Map<Endpoint, Origin>>>()
+  return (service: MeshService, endpoint: Endpoint, identity: WorkloadIdentity): Origin => {
+    const byService = known.get(identity) ?? new WeakMap<MeshService, Map<Endpoint, Origin>>()
+    known.set(identity, byService)
+    const byEndpoint = byService.get(service) ?? new Map<Endpoint, Origin>()
+    byService.set(service, byEndpoint)
+    const origin = byEndpoint.get(endpoint) ?? makeOrigin(core, service, endpoint, identity)
+    byEndpoint.set(endpoint, origin)
+    return origin
+  }
+}
+
+const makeOrigin = (
+  core: Core,
+  { settings }: MeshService,
+  endpoint: Endpoint,
+  identity: WorkloadIdentity,
+): Origin => ({
+  key: originKey({
+    scheme: 'https',
+    host: endpoint.host,
+    port: endpoint.port,
+    addresses: [endpoint.host],
+    clientIdentity: identity.thumbprint,
+    trustSet: settings.spiffe_id,
+  }),
+  maxConnections: settings.pool.max_connections,
+  dial: async (signal) => {
+    try {
+      const { socket } = await connectMesh({
+        // The token that goes over this connection is bound to this identity and no later one.
+        identity: new LiveValue(identity),
+        trust: core.identity.trust,
+        now: core.world.now,
+        host: endpoint.host,
+        port: endpoint.port,
+        expected: [settings.spiffe_id],
+        protocols: ['http/1.1'],
+        timeoutMs: settings.timeouts.connect,
+        signal,
+      })
+      return socket
+    } catch (thrown) {
+      throw wireErrorOf(thrown)
+    }
+  },
+})
+
+const wireErrorOf = (thrown: unknown): WireError => {
+  if (thrown instanceof WireError) return thrown
+  if (thrown instanceof IdentityError) {
+    const code = thrown.code === 'wrong-peer' ? 'identity-mismatch' : 'tls-failed'
+    return new WireError(code, thrown.detail, 'safe', thrown)
+  }
+  const code = (thrown as NodeJS.ErrnoException).code ?? ''
+  if (code === 'ECONNREFUSED') {
+    return new WireError('dial-refused', 'nothing listens at the address', 'safe', thrown)
+  }
+  if (code === 'ETIMEDOUT') {
+    return new WireError('dial-timeout', 'the peer did not answer in time', 'safe', thrown)
+  }
+  return code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS')
+    ? new WireError('tls-failed', `the TLS handshake failed: ${code}`, 'safe', thrown)
+    : new WireError('dial-failed', 'the peer could not be connected to', 'safe', thrown)
+}

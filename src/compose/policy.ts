@@ -1,0 +1,63 @@
+/** Compiles the policies into one revision that the authorize stage asks. */
+import { createHash } from 'node:crypto'
+import type { PolicySources } from '../config/checks/policies.ts'
+import { compileBundle, type Policy, type Query } from '../rego/policy.ts'
+import type { Evaluation, PolicyRevision } from '../stages/authorize.ts'
+import type { PolicySection } from '../stages/section.ts'
+
+/** What one decision may cost, and the clock that policies see. */
+export interface PolicyLimits {
+  readonly budget: PolicySection['budget']
+  readonly now: () => number
+}
+
+/**
+ * Compiles.
+ *
+ * @throws RegoErrors with every error of every module
+ */
+export const compilePolicies = (sources: PolicySources, limits: PolicyLimits): PolicyRevision =>
+  revisionOf(
+    compileBundle({ modules: sources.modules, data: sources.data }),
+    createHash('sha256')
+      .update(JSON.stringify([sources.modules, sources.data]))
+      .digest('hex')
+      .slice(0, 12),
+    limits,
+  )
+
+const revisionOf = (policy: Policy, revision: string, limits: PolicyLimits): PolicyRevision => {
+  const prepared = new Map<string, Query>()
+  const queryOf = (rule: string): Query => {
+    const known = prepared.get(rule)
+    if (known !== undefined) return known
+    const made = policy.prepare(rule)
+    prepared.set(rule, made)
+    return made
+  }
+  const budget = { steps: limits.budget.steps, wallMs: limits.budget.wall }
+  return {
+    revision,
+    evaluate: (rule, input): Evaluation => {
+      try {
+        const {
+          defined,
+          value,
+          error,
+          rule: location,
+        } = queryOf(rule).decide(input, {
+          nowNs: BigInt(limits.now()) * 1_000_000n,
+          budget,
+        })
+        return {
+          value: defined ? value : undefined,
+          ...(error === undefined ? {} : { error }),
+          ...(location === undefined ? {} : { rule: location }),
+        }
+      } catch (thrown) {
+        const message = thrown instanceof Error ? thrown.message : String(thrown)
+        return { value: undefined, error: { code: 'eval_internal_error', message } }
+      }
+    },
+  }
+}
