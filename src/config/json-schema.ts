@@ -51,14 +51,10 @@ const inUnits = (value: number, table: readonly (readonly [number, string])[]): 
 }
 
 /** A default as people would write it: a section may give it parsed (5000) while the file says `5s`. */
-const writtenDefault = (schema: JsonSchema): unknown => {
-  const given = schema.default
-  if (typeof given === 'number' && schema.pattern === durationPattern.source) {
-    return inUnits(given, units)
-  }
-  if (typeof given === 'number' && schema.pattern === sizePattern.source)
-    return inUnits(given, sizes)
-  if (typeof given === 'object' && given !== null && 'host' in given && schema.type === 'string') {
+const writtenDefault = (given: unknown, pattern: unknown): unknown => {
+  if (typeof given === 'number' && pattern === durationPattern.source) return inUnits(given, units)
+  if (typeof given === 'number' && pattern === sizePattern.source) return inUnits(given, sizes)
+  if (typeof given === 'object' && given !== null && 'host' in given && pattern !== undefined) {
     return formatAddress(given as Address)
   }
   return given
@@ -70,7 +66,8 @@ export const jsonSchema = (schema: z.ZodType): JsonSchema =>
     io: 'input',
     unrepresentable: 'any',
     override: ({ jsonSchema: made }) => {
-      if ('default' in made) made.default = writtenDefault(made) as never
+      if ('default' in made)
+        Object.assign(made, { default: writtenDefault(made.default, made.pattern) })
     },
   }) as JsonSchema
 

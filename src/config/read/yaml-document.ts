@@ -139,7 +139,7 @@ const parse = (text: string, lines: LineCounter): Document | undefined => {
       schema: 'core',
       merge: false,
       resolveKnownTags: false,
-      logLevel: 'silent',
+      logLevel: 'error',
     })
   } catch {
     return undefined
