@@ -10,6 +10,7 @@ import { isIP } from 'node:net'
 import { readCertificate } from './certificate.ts'
 import type { Certificate } from './certificate.ts'
 import { parseSpiffeId, parseTrustDomain } from './spiffe-id.ts'
+import { ipBytes } from './x509/ip-bytes.ts'
 import { oid } from './x509/oids.ts'
 import {
   extension,
@@ -174,21 +175,6 @@ export const issueSvid = (
   const commonName = id.path.split('/').at(-1)!.slice(0, 64) || id.trustDomain.slice(0, 64)
   const purposes = [oid.serverAuth, oid.clientAuth]
   return leaf(authority, commonName, names, purposes, request.validity, request.privateKey)
-}
-
-const ipBytes = (address: string): Buffer => {
-  if (isIP(address) === 4) return Buffer.from(address.split('.').map(Number))
-  const [head = '', tail] = address.split('::')
-  const groups = (text: string) => (text === '' ? [] : text.split(':'))
-  const after = groups(tail ?? '')
-  const before = groups(head)
-  const zeros = tail === undefined ? [] : Array<string>(8 - before.length - after.length).fill('0')
-  return Buffer.from(
-    [...before, ...zeros, ...after].flatMap((group) => {
-      const value = Number.parseInt(group, 16)
-      return [value >> 8, value & 255]
-    }),
-  )
 }
 
 /** A TLS server certificate for host names or IP addresses, as a third party has one. */

@@ -1,7 +1,7 @@
 /**
  * Reads one X.509 certificate from DER (RFC 5280 §4), for the validators of peers and of third-party servers.
  *
- * Only what a verdict needs is read, and it is read strictly: version 3, one of each extension, nothing left over.
+ * Only what a verdict needs is read, and it is read strictly: one of each extension, nothing left over.
  * No signature, time or name is judged here, so a `Certificate` is a claim and not yet a fact.
  */
 import { X509Certificate, createHash } from 'node:crypto'
@@ -22,7 +22,8 @@ import {
 } from './x509/der.ts'
 import { readNameConstraints } from './x509/name-constraints.ts'
 import type { NameConstraints } from './x509/name-constraints.ts'
-import { nameText, readGeneralNames, readRelativeNames } from './x509/names.ts'
+import type { DerValue } from './x509/der.ts'
+import { nameText, readGeneralName, readGeneralNames, readRelativeNames } from './x509/names.ts'
 import type { GeneralName } from './x509/names.ts'
 import { oid } from './x509/oids.ts'
 import { readAlgorithm } from './x509/signature.ts'
@@ -77,7 +78,9 @@ export interface Certificate {
   readonly extendedKeyUsage: ReadonlySet<string> | undefined
   readonly extendedKeyUsageCritical: boolean
   readonly subjectKeyId: Buffer | undefined
-  readonly authorityKeyId: Buffer | undefined
+  /** The authority key identifier; `namesIssuer` when it also points at a certificate by issuer and serial. */
+  readonly authorityKey:
+    { readonly id: Buffer | undefined; readonly namesIssuer: boolean } | undefined
   readonly nameConstraints: NameConstraints | undefined
   /** Critical extensions that this code does not act on. Any of them refuses the path. */
   readonly unhandledCritical: readonly string[]
@@ -139,13 +142,25 @@ const readSubjectKeyId = (value: Buffer): Buffer => {
 }
 
 /** Context tags of AuthorityKeyIdentifier (RFC 5280 §4.2.1.1) in their order: key id, issuer, serial. */
-const readAuthorityKeyId = (value: Buffer): Buffer | undefined => {
+const readAuthorityKeyId = (value: Buffer): Certificate['authorityKey'] => {
   const reader = readOnly(value, tag.sequence)
   const id = reader.optional(0x80)?.content
-  reader.optional(0xa1)
-  reader.optional(0x82)
+  const issuer = reader.optional(0xa1)
+  const serial = reader.optional(0x82)
   reader.finish()
-  return id
+  return { id, namesIssuer: issuer !== undefined || serial !== undefined }
+}
+
+/** Nothing is done with these addresses; an empty or broken list is still a broken certificate. */
+const checkInfoAccess = (value: Buffer): void => {
+  const descriptions = readAll(readOnly(value, tag.sequence), tag.sequence, 64)
+  if (descriptions.length === 0) throw new DerError('the authority information access is empty')
+  for (const description of descriptions) {
+    const reader = new DerReader(description.content)
+    objectId(reader.next(tag.oid).content)
+    readGeneralName(reader.next())
+    reader.finish()
+  }
 }
 
 const readExtensions = (der: Buffer): readonly Extension[] => {
@@ -180,6 +195,16 @@ const hexSerial = (bytes: Buffer): string =>
     .replace(/^(00)+(?=..)/, '')
     .replace(/^0(?=.)/, '')
 
+/** Version 1 is the default, and old roots have it; they carry no constraints, so no path ends at one. */
+const readVersion = (wrapped: DerValue | undefined): 1 | 2 | 3 => {
+  if (!wrapped) return 1
+  const reader = new DerReader(wrapped.content)
+  const number = smallInteger(reader.next(tag.integer).content)
+  reader.finish()
+  if (number !== 1 && number !== 2) throw new DerError('the version is not known')
+  return number === 1 ? 2 : 3
+}
+
 const parse = (der: Buffer): Certificate => {
   const outer = readOnly(der, tag.sequence)
   const signed = outer.next(tag.sequence)
@@ -188,9 +213,7 @@ const parse = (der: Buffer): Certificate => {
   outer.finish()
 
   const reader = new DerReader(signed.content)
-  const version = reader.optional(0xa0)
-  if (!version || smallInteger(readOnly(version.whole, 0xa0).next(tag.integer).content) !== 2)
-    throw new DerError('the certificate is not of version 3')
+  const version = readVersion(reader.optional(0xa0))
   const serial = integerBytes(reader.next(tag.integer).content)
   const innerAlgorithm = reader.next(tag.sequence).whole
   if (!innerAlgorithm.equals(algorithm.der))
@@ -206,6 +229,7 @@ const parse = (der: Buffer): Certificate => {
   reader.optional(0x82)
   const wrapped = reader.optional(0xa3)
   reader.finish()
+  if (wrapped && version !== 3) throw new DerError('only version 3 has extensions')
   readRelativeNames(issuer)
   readRelativeNames(subject)
 
@@ -216,6 +240,7 @@ const parse = (der: Buffer): Certificate => {
     return found && read(found.value)
   }
   const basic = find(oid.basicConstraints)
+  value(oid.authorityInfoAccess, checkInfoAccess)
   return {
     der,
     thumbprint: createHash('sha256').update(der).digest('base64url'),
@@ -238,7 +263,7 @@ const parse = (der: Buffer): Certificate => {
     extendedKeyUsage: value(oid.extendedKeyUsage, readExtendedKeyUsage),
     extendedKeyUsageCritical: find(oid.extendedKeyUsage)?.critical ?? false,
     subjectKeyId: value(oid.subjectKeyIdentifier, readSubjectKeyId),
-    authorityKeyId: value(oid.authorityKeyIdentifier, readAuthorityKeyId),
+    authorityKey: value(oid.authorityKeyIdentifier, readAuthorityKeyId),
     nameConstraints: value(oid.nameConstraints, readNameConstraints),
     unhandledCritical: extensions
       .filter((extension) => extension.critical && !handled.has(extension.id))

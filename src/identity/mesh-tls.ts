@@ -267,8 +267,11 @@ export interface MeshConnection {
 
 const contexts = new WeakMap<WorkloadIdentity, WeakMap<TrustBundles, SecureContext>>()
 
-/** One context for each pair of identity and trust: building one costs more than a handshake. */
-const contextFor = (identity: WorkloadIdentity, trust: TrustBundles): SecureContext => {
+/** The context for dialling peers, one for each pair of identity and trust: building one costs more than a handshake. */
+export const meshSecureContext = (
+  identity: WorkloadIdentity,
+  trust: TrustBundles,
+): SecureContext => {
   const byTrust = contexts.get(identity) ?? new WeakMap<TrustBundles, SecureContext>()
   contexts.set(identity, byTrust)
   const known = byTrust.get(trust)
@@ -278,7 +281,20 @@ const contextFor = (identity: WorkloadIdentity, trust: TrustBundles): SecureCont
   return made
 }
 
-const checkExpected = (socket: TLSSocket, options: ConnectMeshOptions): Peer => {
+/**
+ * Judges a peer that we dialled: it must be one of those that were expected.
+ *
+ * @throws IdentityError as {@link identifyPeer}, or `wrong-peer`
+ */
+export const identifyExpected = (
+  socket: TLSSocket,
+  options: {
+    /** SPIFFE IDs; an empty list lets nobody answer. */
+    readonly expected: readonly string[]
+    readonly trust: Live<TrustBundles>
+    readonly now: () => number
+  },
+): Peer => {
   const peer = identifyPeer(socket, options.trust.current, options.now())
   if (!options.expected.includes(peer.spiffeId))
     throw new IdentityError(
@@ -309,7 +325,7 @@ export const connectMesh = (options: ConnectMeshOptions): Promise<MeshConnection
       ...(options.transport
         ? { socket: options.transport }
         : { host: options.host, port: options.port }),
-      secureContext: contextFor(identity, options.trust.current),
+      secureContext: meshSecureContext(identity, options.trust.current),
       ALPNProtocols: [...options.protocols],
       rejectUnauthorized: true,
       // The name of a peer is its SPIFFE ID, which is pinned below; host names mean nothing inside the mesh.
@@ -340,7 +356,7 @@ export const connectMesh = (options: ConnectMeshOptions): Promise<MeshConnection
     socket.once('close', onClose)
     socket.once('secureConnect', () => {
       try {
-        const peer = checkExpected(socket, options)
+        const peer = identifyExpected(socket, options)
         settle()
         socket.on('error', () => socket.destroy())
         resolve({ socket, peer })

@@ -93,13 +93,9 @@ const countOf = (document: BundleKey, name: string): number | undefined => {
   return value
 }
 
-/**
- * Reads a SPIFFE bundle document (SPIFFE Trust Domain and Bundle §4): a JWKS whose keys say what they are for. Keys
- * without `use`, or with one that is not known, are ignored as the standard asks.
- *
- * @throws IdentityError `malformed`
- */
-export const readBundleDocument = (text: string, trustDomain: string): TrustBundle => {
+const readKeys = (
+  text: string,
+): { readonly document: BundleKey; readonly keys: readonly BundleKey[] } => {
   let document: unknown
   try {
     document = JSON.parse(text)
@@ -110,16 +106,43 @@ export const readBundleDocument = (text: string, trustDomain: string): TrustBund
   const keys = document['keys']
   if (!Array.isArray(keys)) throw malformed('it has no authorities (keys is missing)')
   if (keys.length > maxKeys) throw malformed(`there are more than ${maxKeys} keys in it`)
+  if (!keys.every(isRecord)) throw malformed('a key is not an object')
+  return { document, keys }
+}
+
+const addJwtKey = (into: Map<string, BundleKey>, key: BundleKey): void => {
+  const id = key['kid']
+  if (typeof id !== 'string' || id === '') throw malformed('a jwt key has no kid')
+  if (into.has(id)) throw malformed('two jwt keys have the same kid')
+  into.set(id, key)
+}
+
+/**
+ * Reads the JWT bundle of a trust domain as the Workload API sends it: a JWKS in which `use` is absent or `jwt-svid`.
+ *
+ * @throws IdentityError `malformed`
+ */
+export const readJwtBundle = (text: string): ReadonlyMap<string, BundleKey> => {
+  const made = new Map<string, BundleKey>()
+  for (const key of readKeys(text).keys) {
+    if (key['use'] === undefined || key['use'] === 'jwt-svid') addJwtKey(made, key)
+  }
+  return made
+}
+
+/**
+ * Reads a SPIFFE bundle document (SPIFFE Trust Domain and Bundle §4): a JWKS whose keys say what they are for. Keys
+ * without `use`, or with one that is not known, are ignored as the standard asks.
+ *
+ * @throws IdentityError `malformed`
+ */
+export const readBundleDocument = (text: string, trustDomain: string): TrustBundle => {
+  const { document, keys } = readKeys(text)
   const authorities: Buffer[] = []
   const jwtAuthorities = new Map<string, BundleKey>()
-  for (const key of keys as readonly unknown[]) {
-    if (!isRecord(key)) throw malformed('a key is not an object')
+  for (const key of keys) {
     if (key['use'] === 'x509-svid') authorities.push(authorityOf(key))
-    if (key['use'] !== 'jwt-svid') continue
-    const id = key['kid']
-    if (typeof id !== 'string' || id === '') throw malformed('a jwt-svid key has no kid')
-    if (jwtAuthorities.has(id)) throw malformed('two jwt-svid keys have the same kid')
-    jwtAuthorities.set(id, key)
+    if (key['use'] === 'jwt-svid') addJwtKey(jwtAuthorities, key)
   }
   const sequence = countOf(document, 'spiffe_sequence')
   const refreshHintSeconds = countOf(document, 'spiffe_refresh_hint')

@@ -19,6 +19,8 @@ import { keyObjectOf } from './x509/signature.ts'
 
 /** The most certificates that a peer may send. */
 export const maxChainCertificates = 10
+/** The most alternative names in each of them. */
+export const maxPeerNames = 100
 /** The most bytes that they may have together. */
 export const maxChainBytes = 64 * 1024
 
@@ -107,7 +109,31 @@ const read = (chain: readonly Buffer[]): readonly Certificate[] => {
     )
   if (chain.reduce((total, der) => total + der.length, 0) > maxChainBytes)
     throw new IdentityError('too-large', `the chain has more than ${maxChainBytes} bytes`)
-  return chain.map((der) => readCertificate(der))
+  const certificates = chain.map((der) => readCertificate(der))
+  if (certificates.some((certificate) => certificate.names.length > maxPeerNames))
+    throw new IdentityError('too-large', `a certificate has more than ${maxPeerNames} names`)
+  return certificates
+}
+
+/**
+ * Checks what an X.509-SVID must be by itself, for one that we are about to show: the leaf's rules, and that whatever
+ * follows may sign certificates. Neither signatures nor times are looked at.
+ *
+ * @throws IdentityError with the rule that was broken
+ */
+export const checkSvidShape = (chain: readonly Buffer[]): SpiffeId => {
+  const [leaf, ...intermediates] = read(chain) as [Certificate, ...Certificate[]]
+  const id = judgeLeaf(leaf)
+  for (const intermediate of intermediates) {
+    if (!intermediate.basicConstraints?.ca)
+      throw new IdentityError(
+        'unknown-authority',
+        'a certificate after the leaf is not an authority',
+      )
+    if (!intermediate.keyUsage?.has('keyCertSign'))
+      throw new IdentityError('key-usage', 'an authority after the leaf may not sign certificates')
+  }
+  return id
 }
 
 interface Verdict {

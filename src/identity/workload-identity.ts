@@ -12,7 +12,7 @@ import { IdentityError } from './identity-error.ts'
 import { parseSpiffeId } from './spiffe-id.ts'
 import type { SpiffeId } from './spiffe-id.ts'
 import type { TrustBundles } from './trust-bundle.ts'
-import { verifyPeer } from './verify-peer.ts'
+import { checkSvidShape, verifyPeer } from './verify-peer.ts'
 
 /** Text that must not be printed: it shows `[secret]` wherever it is logged, inspected or made into JSON. */
 export class SecretText {
@@ -78,6 +78,7 @@ export const assembleIdentity = (
   now: number,
   origin: string,
 ): WorkloadIdentity => {
+  checkSvidShape(chain)
   const peer = verifyPeer(chain, trust, now)
   const leaf = chain[0]!
   if (!isKeyOf(privateKey, leaf))

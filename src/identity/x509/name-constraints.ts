@@ -40,6 +40,8 @@ const readSubtrees = (content: Buffer): readonly GeneralName[] => {
 const contiguous = (mask: Buffer): boolean =>
   /^1*0*$/.test([...mask].map((byte) => byte.toString(2).padStart(8, '0')).join(''))
 
+/** A DNS name in a certificate, with a wildcard label at most in front. */
+const namePattern = /^(\*\.)?([A-Za-z0-9_-]+\.)*[A-Za-z0-9_-]+$/
 const hostPattern = /^\.?([A-Za-z0-9_-]+\.)*[A-Za-z0-9_-]+$/
 
 const checkForm = (name: GeneralName): void => {
@@ -162,7 +164,13 @@ export const checkNames = (
       'name-constraint',
       'an authority has a name constraint that cannot be checked',
     )
+  const limitsDns = [...permitted, ...excluded].some((constraint) => constraint.kind === 'dns')
   for (const name of names) {
+    if (limitsDns && name.kind === 'dns' && !namePattern.test(name.text))
+      throw new IdentityError(
+        'name-constraint',
+        `${shown(name)} is not a dns name that can be compared`,
+      )
     if (excluded.some((constraint) => matches(name, constraint) || wildcardMeets(name, constraint)))
       throw new IdentityError('name-constraint', `${shown(name)} is excluded by an authority`)
     const sameKind = permitted.filter((constraint) => constraint.kind === name.kind)

@@ -15,8 +15,8 @@ export type GeneralName =
   /** otherName, x400Address, ediPartyName or registeredID, by its context tag. */
   | { readonly kind: 'unsupported'; readonly tag: number }
 
-/** The most names that one certificate may carry. */
-export const maxNames = 100
+/** The most names that are read from one certificate; large web servers carry several hundred. */
+export const maxNames = 1_000
 
 const unsupportedTags: ReadonlySet<number> = new Set([0xa0, 0xa3, 0xa5, 0x88])
 

@@ -106,19 +106,30 @@ const checkConforming = (authority: Certificate, trusted: boolean): void => {
     new IdentityError('malformed', `an authority breaks rfc 5280: ${rule}`)
   if (authority.subject.equals(emptyName)) throw wrong('its subject is empty')
   if (!authority.basicConstraints?.critical) throw wrong('its basic constraints are not critical')
-  if (!authority.subjectKeyId) throw wrong('it has no subject key id')
-  if (!authority.authorityKeyId && !(trusted && isSelfIssued(authority)))
-    throw wrong('it has no authority key id')
+  // Public roots without a subject key id exist, and a root is chosen by whoever runs this.
+  if (!authority.subjectKeyId && !trusted) throw wrong('it has no subject key id')
+  const key = authority.authorityKey
+  if (trusted && isSelfIssued(authority)) checkRootKeyId(authority)
+  else if (!key?.id) throw wrong('it has no authority key id')
   const constraints = authority.extensions.find((extension) => extension.id === oid.nameConstraints)
   if (constraints && !constraints.critical) throw wrong('its name constraints are not critical')
+}
+
+/** A root that points at its authority must point at itself, by key and nothing else (CA/Browser Forum §7.1.2.1.3). */
+const checkRootKeyId = (root: Certificate): void => {
+  const key = root.authorityKey
+  if (!key) return
+  const own = key.id !== undefined && (!root.subjectKeyId || root.subjectKeyId.equals(key.id))
+  if (own && !key.namesIssuer) return
+  throw new IdentityError('malformed', 'a root has an authority key id that is not its own key id')
 }
 
 const mayHaveIssued = (issuer: Certificate, certificate: Certificate): boolean =>
   issuer.subject.equals(certificate.issuer) &&
   !certificate.issuer.equals(emptyName) &&
-  (!certificate.authorityKeyId ||
+  (!certificate.authorityKey?.id ||
     !issuer.subjectKeyId ||
-    issuer.subjectKeyId.equals(certificate.authorityKeyId))
+    issuer.subjectKeyId.equals(certificate.authorityKey.id))
 
 /** Names that constraints apply to: the alternative names, and the subject unless it is empty. */
 const constrainedNames = (certificate: Certificate): readonly GeneralName[] =>
