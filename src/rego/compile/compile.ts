@@ -1,0 +1,117 @@
+/**
+ * The compiler: modules in, a program out. Stages in order: globals, resolve, expand, check, order,
+ * build. Each stage reports all its mistakes before the next begins.
+ */
+
+import { engineArity } from './engine-arity.ts'
+import type { Builtin } from '../builtins/builtin.ts'
+import { ErrorList } from '../errors.ts'
+import type { FunctionDocument } from '../run/documents.ts'
+import type { RuleNode } from '../run/rule-tree.ts'
+import type { Runtime } from '../run/runtime.ts'
+import { operatorName } from '../syntax/parse-terms.ts'
+import type { Body, Module } from '../syntax/tree.ts'
+import { buildDocuments, functionName, placeRules } from './build.ts'
+import { checkRules } from './check.ts'
+import { CallMaker, type Print } from './code-calls.ts'
+import type { Program } from './coder.ts'
+import { expandRule } from './expand.ts'
+import { globalsOf, ruleNames } from './globals.ts'
+import { orderRule } from './order-rules.ts'
+import type { Arity } from './outputs.ts'
+import { resolveModule, type ResolvedRule } from './resolve.ts'
+
+export interface CompileOptions {
+  readonly strict: 'strict' | 'lenient'
+  readonly builtins: ReadonlyMap<string, Builtin>
+  /** Where `print` goes; without it, calls of print are left out. */
+  readonly print: Print | undefined
+}
+
+export interface Compiled {
+  readonly program: Program
+  readonly tree: RuleNode
+  readonly rules: readonly ResolvedRule[]
+}
+
+/** Compiles parsed modules; throws `RegoErrors`. */
+export function compileModules(
+  modules: readonly Module[],
+  runtime: Runtime,
+  options: CompileOptions,
+): Compiled {
+  const errors = new ErrorList()
+  const names = ruleNames(modules)
+  const rules: ResolvedRule[] = []
+  for (const module of modules) {
+    const globals = globalsOf(module, names, errors)
+    const resolved = resolveModule(module, globals, { strict: options.strict, errors })
+    for (const rule of resolved) rules.push(expandRule(rule))
+  }
+  errors.throwIfAny()
+  const { tree, at } = placeRules(rules)
+  const arity = arityOf(rules, options.builtins)
+  checkRules(rules, at, tree, arity, errors)
+  errors.throwIfAny()
+  const ordered = rules.map((rule) => orderRule(rule, arity, errors))
+  errors.throwIfAny()
+  const placed = placeRules(ordered)
+  const functions = new Map<string, FunctionDocument>()
+  const mocked = mockedNames(ordered)
+  const calls = new CallMaker(
+    runtime,
+    options.builtins,
+    functions,
+    mocked,
+    options.print ?? (() => undefined),
+  )
+  const program: Program = { runtime, tree: placed.tree, arity, calls }
+  buildDocuments(() => program, placed.tree, placed.at, functions)
+  return { program, tree: placed.tree, rules: ordered }
+}
+
+function arityOf(rules: readonly ResolvedRule[], builtins: ReadonlyMap<string, Builtin>): Arity {
+  const own = new Map<string, number>()
+  for (const rule of rules)
+    if (rule.args !== undefined) own.set(functionName(rule.path), rule.args.length)
+  return (name) => own.get(name) ?? builtins.get(name)?.args.length ?? engineArity.get(name)
+}
+
+/** Every function name that some `with` replaces. */
+function mockedNames(rules: readonly ResolvedRule[]): Set<string> {
+  const names = new Set<string>()
+  for (const first of rules) {
+    for (let rule: ResolvedRule | undefined = first; rule !== undefined; rule = rule.otherwise) {
+      collectTargets(rule.body, names)
+    }
+  }
+  return names
+}
+
+/** Adds the targets of every `with` in a body, closures included. */
+export function collectTargets(body: unknown, names: Set<string>): void {
+  if (Array.isArray(body)) {
+    for (const item of body) collectTargets(item, names)
+    return
+  }
+  if (typeof body !== 'object' || body === null) return
+  const node = body as { readonly [key: string]: unknown; readonly with?: Body[number]['with'] }
+  for (const item of node.with ?? []) names.add(operatorName(item.target) ?? '')
+  for (const key of [
+    'body',
+    'left',
+    'right',
+    'term',
+    'operands',
+    'with',
+    'value',
+    'key',
+    'domain',
+    'items',
+    'entries',
+    'parts',
+    'head',
+  ]) {
+    if (node[key] !== undefined) collectTargets(node[key], names)
+  }
+}

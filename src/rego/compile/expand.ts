@@ -1,0 +1,168 @@
+/**
+ * Expand: calls inside terms become expressions of their own, in the order they are needed, and
+ * values that take work in a rule's head or a `with` move into the body. After this a term holds
+ * scalars, variables, refs, collections and closures, but no call.
+ */
+
+import type { Body, Expr, Place, Term, With } from '../syntax/tree.ts'
+import type { NameSource } from './names.ts'
+import type { ResolvedRule } from './resolve.ts'
+import { isExpr } from './variables.ts'
+
+/** The rule with nothing left to compute in its head. */
+export function expandRule(rule: ResolvedRule): ResolvedRule {
+  const expander = new Expander(rule.names)
+  const extra: Expr[] = []
+  const args = rule.args?.map((arg) => expander.settle(arg, extra))
+  const dynamic = rule.dynamic.map((part) => expander.settle(part, extra))
+  const member = rule.member === undefined ? undefined : expander.settle(rule.member, extra)
+  const value = expander.settle(rule.value, extra)
+  const body = [...expander.body(rule.body), ...extra]
+  const otherwise = rule.otherwise === undefined ? undefined : expandRule(rule.otherwise)
+  return { ...rule, args, dynamic, member, value, body, otherwise }
+}
+
+export function expandQuery(body: Body, names: NameSource): Body {
+  return new Expander(names).body(body)
+}
+
+class Expander {
+  readonly #names: NameSource
+
+  constructor(names: NameSource) {
+    this.#names = names
+  }
+
+  body(body: Body): Expr[] {
+    return body.flatMap((expr) => this.#expr(expr))
+  }
+
+  /** A head term: itself when nothing has to be computed, else a variable the body sets. */
+  settle(term: Term, extra: Expr[]): Term {
+    if (!needsWork(term)) return term
+    const value = this.#term(term, [], extra)
+    if (value.kind === 'var') return value
+    const variable: Term = { kind: 'var', name: this.#names.generated(), at: term.at }
+    extra.push(equation(variable, value, [], term.at))
+    return variable
+  }
+
+  #expr(expr: Expr): Expr[] {
+    const before: Expr[] = []
+    const withs = expr.with.map((item) => this.#with(item, before))
+    const extra: Expr[] = []
+    const done = this.#inner({ ...expr, with: withs }, extra)
+    return [...before, ...extra, done]
+  }
+
+  #inner(expr: Expr, extra: Expr[]): Expr {
+    switch (expr.kind) {
+      case 'term': {
+        const { term } = expr
+        return { ...expr, term: this.#term(term, expr.with, extra) }
+      }
+      case 'call':
+        return {
+          ...expr,
+          operands: expr.operands.map((operand) => this.#term(operand, expr.with, extra)),
+        }
+      case 'every':
+        return {
+          ...expr,
+          domain: this.#term(expr.domain, expr.with, extra),
+          body: this.body(expr.body),
+        }
+      case 'not':
+        return { ...expr, body: this.body(expr.body) }
+      case 'logic':
+        return { ...expr, left: this.body(expr.left), right: this.body(expr.right) }
+      default:
+        return expr
+    }
+  }
+
+  #with(item: With, before: Expr[]): With {
+    if (!needsWork(item.value) || isFunctionName(item.value)) return item
+    const extra: Expr[] = []
+    const value = this.#term(item.value, [], extra)
+    before.push(...extra)
+    if (value.kind === 'var') return { ...item, value }
+    const variable: Term = { kind: 'var', name: this.#names.generated(), at: item.at }
+    // The check of functions decides whether a ref names a function, so refs stay as they are.
+    if (value.kind === 'ref') return { ...item, value }
+    before.push(equation(variable, value, [], item.at))
+    return { ...item, value: variable }
+  }
+
+  #term(term: Term, withs: readonly With[], extra: Expr[]): Term {
+    switch (term.kind) {
+      case 'call': {
+        const operands = term.operands.map((operand) => this.#term(operand, withs, extra))
+        const output: Term = { kind: 'var', name: this.#names.generated(), at: term.at }
+        extra.push({
+          kind: 'call',
+          name: term.name,
+          operands: [...operands, output],
+          negated: false,
+          with: withs,
+          at: term.at,
+        })
+        return output
+      }
+      case 'ref': {
+        const head = this.#term(term.head, withs, extra)
+        return { ...term, head, parts: term.parts.map((part) => this.#term(part, withs, extra)) }
+      }
+      case 'array':
+      case 'set':
+        return { ...term, items: term.items.map((item) => this.#term(item, withs, extra)) }
+      case 'object':
+        return {
+          ...term,
+          entries: term.entries.map(
+            ([key, value]) =>
+              [this.#term(key, withs, extra), this.#term(value, withs, extra)] as const,
+          ),
+        }
+      case 'comprehension': {
+        const after: Expr[] = []
+        const key = term.key === undefined ? undefined : this.#term(term.key, [], after)
+        const value = this.#term(term.value, [], after)
+        return { ...term, key, value, body: [...this.body(term.body), ...after] }
+      }
+      case 'template':
+        return {
+          ...term,
+          parts: term.parts.map((part) =>
+            typeof part === 'string' || isExpr(part) ? part : this.#term(part, withs, extra),
+          ),
+        }
+      default:
+        return term
+    }
+  }
+}
+
+/** True when a term has to be evaluated, not just put together. */
+export function needsWork(term: Term): boolean {
+  switch (term.kind) {
+    case 'scalar':
+    case 'var':
+      return false
+    case 'array':
+    case 'set':
+      return term.items.some(needsWork)
+    case 'object':
+      return term.entries.some(([key, value]) => needsWork(key) || needsWork(value))
+    default:
+      return true
+  }
+}
+
+function isFunctionName(term: Term): boolean {
+  return term.kind === 'var'
+}
+
+function equation(left: Term, right: Term, withs: readonly With[], at: Place): Expr {
+  return { kind: 'call', name: 'eq', operands: [left, right], negated: false, with: withs, at }
+}

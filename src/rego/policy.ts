@@ -1,0 +1,187 @@
+/**
+ * The engine's front door. A policy is compiled once from its modules and data; a query prepared from
+ * it decides as often as it is asked. Decisions are synchronous, keep nothing of their input and
+ * share nothing but what cannot depend on it.
+ */
+
+import type { Builtin, BuiltinContext } from './builtins/builtin.ts'
+import { BuiltinError } from './builtins/builtin.ts'
+import { builtins as allBuiltins } from './builtins/registry.ts'
+import { compileModules, type Compiled } from './compile/compile.ts'
+import { prepareBody, type Bindings } from './compile/queries.ts'
+import { ErrorList, EvalError, RegoErrors, type Location } from './errors.ts'
+import { Runtime, type Budget } from './run/runtime.ts'
+import { parseModule, parseQuery } from './syntax/parse.ts'
+import type { Module, RegoVersion } from './syntax/tree.ts'
+import type { Value } from './values.ts'
+import { fromJson } from './value-text.ts'
+
+export interface Source {
+  readonly file: string
+  readonly text: string
+  /** Overrides the version of the bundle for this file. */
+  readonly regoVersion?: RegoVersion
+}
+
+export interface Bundle {
+  readonly modules: readonly Source[]
+  /** The base document, as JSON.parse gives it. */
+  readonly data?: unknown
+  readonly regoVersion?: RegoVersion
+}
+
+export interface PolicyOptions {
+  /** `strict` also refuses unused imports, assignments and arguments. */
+  readonly check?: 'strict' | 'lenient'
+  readonly experimental?: 'none' | 'all'
+  /** Words of `future.keywords` in force without an import. */
+  readonly forced?: readonly string[]
+  readonly builtins?: ReadonlyMap<string, Builtin>
+  /** Milliseconds since 1970, for `time.now_ns` and for the budget. */
+  readonly now?: () => number
+  readonly random?: () => number
+  readonly print?: (line: string, location: Location) => void
+  readonly httpSend?: BuiltinContext['httpSend']
+  readonly lookupIp?: BuiltinContext['lookupIp']
+  /** What `opa.runtime()` returns. */
+  readonly runtime?: Value
+}
+
+export interface DecideOptions {
+  readonly nowNs?: bigint
+  readonly budget?: Budget
+  /** `strict`: the first error of a built-in ends the query. */
+  readonly builtinErrors?: 'undefined' | 'strict'
+}
+
+export interface DecisionError {
+  readonly code: string
+  readonly message: string
+  readonly location: Location | undefined
+}
+
+export interface Decision {
+  /** False when the document is undefined, and when there is an error. */
+  readonly defined: boolean
+  readonly value: Value | undefined
+  readonly error?: DecisionError
+  /** The rule that was evaluated last, where the decision names one. */
+  readonly rule?: Location
+}
+
+/** A prepared entry point. */
+export interface Query {
+  /** Decides for one input; never throws for what a policy or an input can do. */
+  decide(input: unknown, options?: DecideOptions): Decision
+}
+
+/** Compiles a bundle; throws `RegoErrors` with every mistake. */
+export function compileBundle(bundle: Bundle, options: PolicyOptions = {}): Policy {
+  const errors = new ErrorList()
+  const modules: Module[] = []
+  for (const { file, text, regoVersion } of bundle.modules) {
+    try {
+      modules.push(
+        parseModule(file, text, {
+          version: regoVersion ?? bundle.regoVersion ?? 'v1',
+          experimental: options.experimental ?? 'none',
+          ...(options.forced === undefined ? {} : { forced: options.forced }),
+        }),
+      )
+    } catch (error) {
+      if (!(error instanceof RegoErrors)) throw error
+      errors.addAll(error.errors)
+    }
+  }
+  errors.throwIfAny()
+  return new Policy(modules, fromJson(bundle.data ?? {}), options)
+}
+
+export class Policy {
+  readonly #runtime: Runtime
+  readonly #compiled: Compiled
+  readonly #options: PolicyOptions
+  readonly #interQueryCache = new Map<string, unknown>()
+
+  constructor(modules: readonly Module[], data: Value, options: PolicyOptions) {
+    this.#options = options
+    this.#runtime = new Runtime(options.now ?? Date.now)
+    this.#runtime.data = data
+    this.#compiled = compileModules(modules, this.#runtime, {
+      strict: options.check ?? 'lenient',
+      builtins: options.builtins ?? allBuiltins,
+      print: options.print,
+    })
+  }
+
+  /** Prepares a document, such as `data.authz.allow`; throws `RegoErrors` when the path is no ref. */
+  prepare(path: string): Query {
+    const body = parseQuery(`${path} = result`, { version: 'v1' })
+    const run = prepareBody(this.#compiled, body)
+    return {
+      decide: (input, options = {}) =>
+        this.#guard(input as Value | undefined, options, () => {
+          const value = run('first')[0]?.get('result')
+          return { defined: value !== undefined, value }
+        }),
+    }
+  }
+
+  /** All solutions of a query, each with the values of its variables; throws `EvalError`. */
+  query(text: string, input: Value | undefined, options: DecideOptions = {}): readonly Bindings[] {
+    const { experimental = 'none' } = this.#options
+    const body = parseQuery(text, { version: 'v1', experimental })
+    const run = prepareBody(this.#compiled, body)
+    this.#begin(input, options)
+    return run('all')
+  }
+
+  #begin(input: Value | undefined, options: DecideOptions): void {
+    const runtime = this.#runtime
+    runtime.begin(input, options.budget)
+    runtime.strict = options.builtinErrors === 'strict'
+    runtime.context = this.#context(options)
+  }
+
+  #guard(input: Value | undefined, options: DecideOptions, decide: () => Decision): Decision {
+    this.#begin(input, options)
+    try {
+      return decide()
+    } catch (error) {
+      return { defined: false, value: undefined, error: asDecisionError(error) }
+    }
+  }
+
+  #context(options: DecideOptions): BuiltinContext {
+    const { now = Date.now, random = Math.random, httpSend, lookupIp, runtime = {} } = this.#options
+    let nowNs = options.nowNs
+    return {
+      nowNs: () => (nowNs ??= BigInt(Math.round(now() * 1000)) * 1000n),
+      random,
+      cache: new Map(),
+      interQueryCache: this.#interQueryCache,
+      httpSend,
+      lookupIp,
+      runtime,
+      strict: options.builtinErrors === 'strict',
+      parseModule: () => {
+        throw new BuiltinError('eval_builtin_error', 'rego.parse_module: not supported')
+      },
+      location: { file: '', row: 0, col: 0 },
+      spend: (steps) => this.#runtime.spend(steps),
+    }
+  }
+}
+
+function asDecisionError(error: unknown): DecisionError {
+  if (error instanceof EvalError)
+    return { code: error.code, message: error.message, location: error.location }
+  if (error instanceof RangeError) {
+    return {
+      code: 'eval_internal_error',
+      message: 'the policy nests too deep for the stack',
+      location: undefined,
+    }
+  }
+  throw error
+}
