@@ -208,10 +208,8 @@ export class Http1ServerConnection implements ServerConnection {
 
   #onBug(error: unknown): void {
     this.#handlers.onBug?.(error)
-    this.#closed = true
-    this.#idle.disarm()
-    this.#total.disarm()
-    this.socket.destroy()
+    if (this.#closed) this.socket.destroy()
+    else this.#lose(new WireError('bug', 'the request could not be handled', 'never', error))
   }
 
   #onIdle(): void {
