@@ -66,10 +66,23 @@ interface CompiledBody {
   readonly schema: unknown
 }
 
+/** One compiler for values and one for texts; an entry's operations share them, because making one is slow. */
+export interface ContractCompilers {
+  readonly values: SchemaCompiler
+  readonly texts: SchemaCompiler
+}
+
+/** A fresh pair. */
+export const contractCompilers = (): ContractCompilers => ({
+  values: new SchemaCompiler('as-is'),
+  texts: new SchemaCompiler('from-text'),
+})
+
 /** Compiles a contract; throws `SchemaFault` when one of its schemas cannot be used. */
-export const compileOperation = (contract: OperationContract): OperationCheck => {
-  const values = new SchemaCompiler('as-is')
-  const texts = new SchemaCompiler('from-text')
+export const compileOperation = (
+  contract: OperationContract,
+  { values, texts }: ContractCompilers = contractCompilers(),
+): OperationCheck => {
   const compileBody = (content: BodyContract, direction: Direction): readonly CompiledBody[] =>
     [...content].map(([type, schema]) => {
       const cut = schema && selfContained(schema, direction)
@@ -155,9 +168,7 @@ const compileParameter = (
   compiler: SchemaCompiler,
   direction: Direction,
 ): CompiledParameter => {
-  const check =
-    parameter.schema &&
-    compiler.compile({ properties: { value: selfContained(parameter.schema, direction) } })
+  const check = parameter.schema && compiler.compile(wrapped(parameter.schema, direction))
   const shape = parameter.style === 'content' ? 'text' : shapeOf(parameter.schema)
   const place = parameter.in === 'cookie' ? 'header' : parameter.in
   const judge = (value: ParameterValue | undefined): readonly Violation[] => {
@@ -192,6 +203,12 @@ const compileParameter = (
       : []
   }
   return Object.assign(judge, { parameter, shape })
+}
+
+/** The schema as that of a member `value`, so that a text can be turned into a number in place. */
+const wrapped = (schema: SchemaInDocument, direction: Direction): unknown => {
+  const { $defs, ...value } = selfContained(schema, direction) as Record<string, unknown>
+  return { $defs, properties: { value } }
 }
 
 const parseText = (value: ParameterValue): unknown => {

@@ -7,7 +7,7 @@
 
 /** A tag, a comment, a processing instruction, a character reference, or a URL that runs script. */
 const markup =
-  /<[a-z!/?]|&(#\d+|#x[0-9a-f]+|[a-z][a-z0-9]+);|^[\s\p{Cc}]*(javascript|vbscript|data)[\s\p{Cc}]*:/iu
+  /<[a-z!/?]|&(#\d+|#x[0-9a-f]+|[a-z][a-z0-9]+);|^[\s\p{Cc}]*((javascript|vbscript)[\s\p{Cc}]*:|data:[a-z]+\/)/iu
 
 const entities: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -20,9 +20,14 @@ const entities: Readonly<Record<string, string>> = {
 /** True when `text` carries markup. */
 export const hasMarkup = (text: string): boolean => markup.test(text)
 
-/** `text` with the five characters of HTML replaced (OWASP output encoding). */
+/** A scheme that runs what follows it. */
+const scriptScheme = /^([\s\p{Cc}]*(?:javascript|vbscript|data)[\s\p{Cc}]*):/iu
+
+/** `text` with the five characters of HTML replaced (OWASP output encoding), and the colon of a script scheme. */
 export const escapeMarkup = (text: string): string =>
-  text.replaceAll(/[&<>"']/g, (character) => entities[character]!)
+  text
+    .replaceAll(/[&<>"']/g, (character) => entities[character]!)
+    .replace(scriptScheme, (_, scheme: string) => `${scheme}&#58;`)
 
 /** What was found. */
 export interface PlainTextResult {

@@ -5,8 +5,8 @@
  * Schema) through the reader it is given; keys, certificates and authorities are read later, by those who use them.
  */
 import { basename } from 'node:path'
-import { compileOperation } from '../contract/operation-check.ts'
-import type { OperationCheck } from '../contract/operation-check.ts'
+import { compileOperation, contractCompilers } from '../contract/operation-check.ts'
+import type { ContractCompilers, OperationCheck } from '../contract/operation-check.ts'
 import { readOpenApi } from '../contract/openapi.ts'
 import type { OperationContract } from './contract-shape.ts'
 import { coversCaller, entryPath } from './entry.ts'
@@ -182,6 +182,7 @@ const readOperations = (
   if (!Array.isArray(settings.operations)) {
     return fromOpenApi(settings, settings.operations, file, hosts, reader, problems, say)
   }
+  const compilers = contractCompilers()
   return settings.operations.map((declared, index) => {
     const at = ['operations', index]
     if (typeof declared === 'string') {
@@ -222,7 +223,7 @@ const readOperations = (
       idempotent: declared.idempotent,
       text: declared.text,
       contract,
-      check: contract && compile(contract, at, say),
+      check: contract && compile(contract, compilers, at, say),
     })
     return { operation, path: at }
   })
@@ -246,9 +247,14 @@ const operationOf = (
   check: fields.check,
 })
 
-const compile = (contract: OperationContract, at: Path, say: Say): OperationCheck | undefined => {
+const compile = (
+  contract: OperationContract,
+  compilers: ContractCompilers,
+  at: Path,
+  say: Say,
+): OperationCheck | undefined => {
   try {
-    return compileOperation(contract)
+    return compileOperation(contract, compilers)
   } catch (error) {
     say(at, 'schemas that can be compiled', error instanceof Error ? error.message : 'a fault')
     return undefined
@@ -362,11 +368,12 @@ const fromOpenApi = (
       )
     }
   }
+  const compilers = contractCompilers()
   return chosen.map((operation) => ({
     operation: operationOf(settings, {
       ...operation,
       idempotent: undefined,
-      check: compile(operation.contract, at, (_, expected, got, hint) =>
+      check: compile(operation.contract, compilers, at, (_, expected, got, hint) =>
         problems.push(
           problemAt(document, from, operation.path, { expected, got, hint: hint ?? '' }),
         ),
