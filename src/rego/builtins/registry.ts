@@ -9,6 +9,7 @@ import { aggregateFunctions } from './aggregates.ts'
 import { arrayFunctions } from './arrays.ts'
 import { BuiltinError, type Builtin, type BuiltinContext } from './builtin.ts'
 import { conversionFunctions } from './conversions.ts'
+import { cryptographyFunctions } from './cryptography.ts'
 import { encodingFunctions } from './encodings.ts'
 import { graphFunctions } from './graphs.ts'
 import { identifierFunctions } from './identifiers.ts'
@@ -22,6 +23,7 @@ import { setFunctions } from './sets.ts'
 import { signatures, type Signature } from './signatures.ts'
 import { stringFunctions } from './strings.ts'
 import { timeFunctions } from './times.ts'
+import { tokenFunctions } from './tokens.ts'
 import { unitFunctions } from './units.ts'
 import { versionFunctions } from './versions.ts'
 
@@ -40,6 +42,7 @@ const tables: readonly FunctionTable[] = [
   aggregateFunctions,
   arrayFunctions,
   conversionFunctions,
+  cryptographyFunctions,
   encodingFunctions,
   graphFunctions,
   identifierFunctions,
@@ -51,6 +54,7 @@ const tables: readonly FunctionTable[] = [
   setFunctions,
   stringFunctions,
   timeFunctions,
+  tokenFunctions,
   unitFunctions,
   versionFunctions,
 ]
