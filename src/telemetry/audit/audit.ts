@@ -1,15 +1,27 @@
-/** The audit trail as the exchange sees it: records go in, nothing ever waits. */
+/** The audit trail as the rest of the sidecar sees it: records go in, nothing ever waits. */
 import type { Decision } from './record.ts'
 
-/** Signs one batch with the key of the workload. `key` names that key (thumbprint of the leaf certificate). */
-export type SignBatch = (data: Buffer) => {
+/** The key of the workload, which signs each batch. */
+export interface AuditSigner {
+  /** Names the key: the thumbprint of the leaf certificate. */
   readonly key: string
-  readonly algorithm: string
-  readonly signature: Buffer
+  /** DER certificates, leaf first; written to the trail once for each key, so that it can be verified later. */
+  readonly chain: readonly Buffer[]
+  /** How `sign` signs; ES256 gives r and s side by side (IEEE P1363). */
+  readonly algorithm: 'ES256' | 'EdDSA' | 'RS256'
+  /** A throw leaves the batch unsigned, and the trail says so. */
+  sign(data: Buffer): Buffer
 }
 
-/** What happened to a record: `skipped` means that the configuration does not ask for allows. */
+/** What happened to a record: `skipped` means that the configuration does not ask for it. */
 export type Recorded = 'queued' | 'skipped' | 'dropped'
+
+/** Where the chain stands: an anchor that can be kept elsewhere and given to the verification. */
+export interface ChainHead {
+  readonly seq: number
+  /** Hex SHA-256. */
+  readonly hash: string
+}
 
 /** Totals since start, and the state of the sink. */
 export interface AuditState {
@@ -20,6 +32,7 @@ export interface AuditState {
   readonly healthy: boolean
   /** The last fault of the sink, for `/readyz?verbose`. */
   readonly fault: string | undefined
+  readonly head: ChainHead | undefined
 }
 
 /** The trail of one sidecar. */
@@ -31,6 +44,7 @@ export interface Audit {
   state(): AuditState
   /** The last decisions, newest first, for the admin page. Denials and allows, whatever the file keeps. */
   recent(): readonly Decision[]
+  /** Resolves once everything queued so far is on the disk, or the disk refused it. */
   flush(): Promise<void>
   close(): Promise<void>
 }
