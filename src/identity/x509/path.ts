@@ -188,9 +188,10 @@ class Search {
     try {
       this.#check(path, issuer, role)
       return [...path, issuer]
-    } catch (error) {
-      if (!(error instanceof IdentityError)) throw error
-      if (error.code === 'too-large') throw error
+    } catch (caught) {
+      const error =
+        caught instanceof DerError ? new IdentityError('malformed', caught.message) : caught
+      if (!(error instanceof IdentityError) || error.code === 'too-large') throw error
       this.#failure ??= error
       return undefined
     }

@@ -8,7 +8,6 @@ import { constants, createPublicKey, verify } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { IdentityError } from '../identity-error.ts'
 import {
-  DerError,
   DerReader,
   integerBytes,
   objectId,
@@ -156,19 +155,19 @@ export const readPublicKey = (spki: Buffer): PublicKeyInfo => {
   return { kind: 'ec', spki }
 }
 
-const sizes = new WeakMap<Buffer, KeyObject>()
+const keyObjects = new WeakMap<Buffer, KeyObject>()
 
 /** The key as node:crypto knows it, made once for each buffer. */
 export const keyObjectOf = (key: PublicKeyInfo): KeyObject => {
-  const known = sizes.get(key.spki)
+  const known = keyObjects.get(key.spki)
   if (known) return known
   let made: KeyObject
   try {
     made = createPublicKey({ key: key.spki, format: 'der', type: 'spki' })
   } catch {
-    throw new DerError('a public key does not parse')
+    throw new IdentityError('malformed', 'a public key does not parse')
   }
-  sizes.set(key.spki, made)
+  keyObjects.set(key.spki, made)
   return made
 }
 
