@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { mintCertificate } from './audit-certificate.ts'
-import type { Audit, AuditSigner } from '../../src/telemetry/audit/audit.ts'
+import type { Audit, SignBatch } from '../../src/telemetry/audit/audit.ts'
 import { openAudit } from '../../src/telemetry/audit/open-audit.ts'
 import type { AuditOptions } from '../../src/telemetry/audit/open-audit.ts'
 import type { Decision } from '../../src/telemetry/audit/record.ts'
@@ -12,7 +12,7 @@ import { telemetrySection } from '../../src/telemetry/section.ts'
 
 export interface Workload {
   readonly certificate: Buffer
-  readonly signer: AuditSigner
+  readonly sign: SignBatch
 }
 
 /** A workload with a fresh P-256 key and a certificate for it. */
@@ -22,12 +22,12 @@ export const aWorkload = (): Workload => {
   const key = createHash('sha256').update(certificate).digest('base64url')
   return {
     certificate,
-    signer: {
+    sign: (data) => ({
       key,
+      algorithm: 'ecdsa-sha256',
+      signature: sign('sha256', data, privateKey),
       chain: [certificate],
-      algorithm: 'ES256',
-      sign: (data) => sign('sha256', data, { key: privateKey, dsaEncoding: 'ieee-p1363' }),
-    },
+    }),
   }
 }
 
@@ -74,7 +74,7 @@ export const aTrail = async (): Promise<TestTrail> => {
         section: telemetrySection.parse({ audit: { file: path, delay: '1ms', ...section } }).audit,
         recent: 10,
         now: () => 1_700_000_000_000,
-        signer: () => workload.signer,
+        sign: workload.sign,
         ...options,
       }),
     lines: async () => (await readFile(path, 'utf8')).split('\n').slice(0, -1),

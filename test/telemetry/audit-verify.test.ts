@@ -184,7 +184,7 @@ describe('tampering is found and placed', () => {
 
   it('a trail of another key, even a consistent one', async () => {
     const other = aWorkload()
-    const audit = trail.open({}, { signer: () => other.signer })
+    const audit = trail.open({}, { sign: other.sign })
     audit.record(decisionOf(0))
     await audit.close()
     const report = await verify()
@@ -197,7 +197,9 @@ describe('tampering is found and placed', () => {
     const audit = trail.open(
       {},
       {
-        signer: () => undefined,
+        sign: () => {
+          throw new Error('no identity yet')
+        },
       },
     )
     audit.record(decisionOf(0))
@@ -211,11 +213,11 @@ describe('tampering is found and placed', () => {
 describe('rotation of the key', () => {
   it('names the new key with its first seal', async () => {
     const next = aWorkload()
-    let { signer } = trail.workload
-    const audit = trail.open({}, { signer: () => signer })
+    let { sign } = trail.workload
+    const audit = trail.open({}, { sign: (data) => sign(data) })
     audit.record(decisionOf(0))
     await audit.flush()
-    signer = next.signer
+    sign = next.sign
     audit.record(decisionOf(1))
     await audit.close()
     const both: TrustKey = ([leaf]) =>

@@ -1,17 +1,19 @@
 /** The audit trail as the rest of the sidecar sees it: records go in, nothing ever waits. */
 import type { Decision } from './record.ts'
 
-/** The key of the workload, which signs each batch. */
-export interface AuditSigner {
+/** How a batch was signed, and with what. */
+export interface BatchSignature {
   /** Names the key: the thumbprint of the leaf certificate. */
   readonly key: string
+  /** Signatures of ECDSA are in DER. */
+  readonly algorithm: 'ecdsa-sha256' | 'rsa-sha256' | 'ed25519'
+  readonly signature: Buffer
   /** DER certificates, leaf first; written to the trail once for each key, so that it can be verified later. */
   readonly chain: readonly Buffer[]
-  /** How `sign` signs; ES256 gives r and s side by side (IEEE P1363). */
-  readonly algorithm: 'ES256' | 'EdDSA' | 'RS256'
-  /** A throw leaves the batch unsigned, and the trail says so. */
-  sign(data: Buffer): Buffer
 }
+
+/** Signs one batch with the key of the workload. A throw leaves the batch unsigned, and the trail says so. */
+export type SignBatch = (data: Buffer) => BatchSignature
 
 /** What happened to a record: `skipped` means that the configuration does not ask for it. */
 export type Recorded = 'queued' | 'skipped' | 'dropped'

@@ -8,7 +8,7 @@
 import type { FileHandle } from 'node:fs/promises'
 import { printable } from '../redact.ts'
 import type { TelemetrySection } from '../section.ts'
-import type { Audit, AuditSigner, AuditState, ChainHead, Recorded } from './audit.ts'
+import type { Audit, AuditState, BatchSignature, ChainHead, Recorded, SignBatch } from './audit.ts'
 import { AuditFile } from './audit-file.ts'
 import { sealedBytes, writeLine } from './chain.ts'
 import type { LineContent } from './chain.ts'
@@ -18,8 +18,7 @@ import type { Decision } from './record.ts'
 export interface AuditOptions {
   readonly section: TelemetrySection['audit']
   readonly now: () => number
-  /** The key in force; undefined before there is one, and batches are then sealed without signature. */
-  readonly signer: () => AuditSigner | undefined
+  readonly sign: SignBatch
   /** Decisions kept in memory for the admin page. */
   readonly recent: number
   /** Told when the file cannot be written (with the reason) and when it can again (undefined). */
@@ -275,27 +274,17 @@ class Trail implements Audit {
 
   #seal(head: ChainHead): { readonly content: LineContent; readonly key: string | undefined } {
     const time = this.#options.now()
-    const signer = this.#options.signer()
-    const signature =
-      signer === undefined
-        ? undefined
-        : this.#sign(signer, sealedBytes(head.seq + 1, head.hash, time))
-    if (signer === undefined || signature === undefined) {
+    let signed: BatchSignature
+    try {
+      signed = this.#options.sign(sealedBytes(head.seq + 1, head.hash, time))
+    } catch {
       return { content: { seal: { time, unsigned: true } }, key: this.#key }
     }
-    const { key, algorithm } = signer
-    const seal = { time, key, algorithm, signature: signature.toString('base64url') }
+    const { key, algorithm } = signed
+    const seal = { time, key, algorithm, signature: signed.signature.toString('base64url') }
     if (key === this.#key) return { content: { seal }, key }
-    const chain = signer.chain.map((der) => der.toString('base64'))
+    const chain = signed.chain.map((der) => der.toString('base64'))
     return { content: { seal: { ...seal, chain } }, key }
-  }
-
-  #sign(signer: AuditSigner, data: Buffer): Buffer | undefined {
-    try {
-      return signer.sign(data)
-    } catch {
-      return undefined
-    }
   }
 
   #tell(fault: string | undefined): void {

@@ -319,8 +319,7 @@ class Verification {
 
 const fits = (seal: Seal, bytes: Buffer, key: KeyObject): boolean => {
   const signature = Buffer.from(seal.signature, 'base64url')
-  if (seal.algorithm === 'EdDSA') return verifySignature(null, bytes, key, signature)
-  return verifySignature('sha256', bytes, { key, dsaEncoding: 'ieee-p1363' }, signature)
+  return verifySignature(seal.algorithm === 'ed25519' ? null : 'sha256', bytes, key, signature)
 }
 
 const verifyFiles = async (
