@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Catalog } from '../catalog/catalog.ts'
 import { KeyKeeper } from '../catalog/credential/keeper.ts'
-import { systemReaders } from '../catalog/credential/source.ts'
+import { systemReaders, type SecretTransport } from '../catalog/credential/source.ts'
 import type { SidecarConfig } from '../config/schema.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { checkResponse } from '../egress/check-response.ts'
@@ -17,10 +17,13 @@ import type { ServerRequest } from '../wire/message.ts'
 import { apiOrigins } from './api-origin.ts'
 import type { Core } from './core.ts'
 import { guardedResolver } from './guarded-resolver.ts'
+import type { OperatorFetch } from './operator-fetch.ts'
 
 /** The running egress side. */
 export interface Egress {
   readonly handle: Handler<{ readonly request: ServerRequest }>
+  /** Answers CONNECT. */
+  readonly connect: Handler<{ readonly request: ServerRequest }>
   readonly catalog: Live<Catalog>
   readonly keys: KeyKeeper
   apply(next: LoadedConfig): Promise<void>
@@ -37,7 +40,7 @@ export const openEgress = async (
   const { telemetry, identity, world } = core
   let section: EgressSection = config.egress
   const catalog = new LiveValue(loaded.catalog)
-  const keys = new KeyKeeper(systemReaders(world.environment))
+  const keys = new KeyKeeper(systemReaders(secretTransport(core.fetch)))
   keys.subscribe(({ entry, id, change, detail }) =>
     telemetry.log.info('a key changed', { api: entry, key: id, change, detail }),
   )
@@ -64,6 +67,7 @@ export const openEgress = async (
     }),
     limiter,
     policy: core.policy,
+    recordable: () => telemetry.audit.accepts,
     observedPolicy: () => section.policy,
     credentials: { keyOf: (entry) => keys.current(entry), now: world.now },
     api: {
@@ -84,6 +88,7 @@ export const openEgress = async (
   declareEntries()
   return {
     handle,
+    connect: handle,
     catalog,
     keys,
     apply: async (next) => {
@@ -95,6 +100,19 @@ export const openEgress = async (
     close: () => keys.close(),
   }
 }
+
+const secretTransport =
+  (fetch: OperatorFetch): SecretTransport =>
+  async ({ url, headers, timeoutMs }) => {
+    const { status, body } = await fetch({
+      method: 'GET',
+      url,
+      headers,
+      timeoutMs,
+      maxBytes: 256 * 1024,
+    })
+    return { status, body: body.toString('utf8') }
+  }
 
 const hashOf = (host: string): string => createHash('sha256').update(host).digest('hex').slice(0, 8)
 

@@ -54,6 +54,7 @@ export const openInbound = async (
       causes: core.causes,
     },
     policy: core.policy,
+    recordable: () => telemetry.audit.accepts,
     app: {
       pool,
       origin: appOrigin(section),

@@ -41,6 +41,7 @@ export const openOutbound = (config: SidecarConfig, core: Core, limiter: RateLim
     services: directory,
     limiter,
     policy: core.policy,
+    recordable: () => telemetry.audit.accepts,
     ownId,
     tokens: {
       minter: new HopMinter({

@@ -52,7 +52,7 @@ const revisionOf = (policy: Policy, revision: string, limits: PolicyLimits): Pol
         return {
           value: defined ? value : undefined,
           ...(error === undefined ? {} : { error }),
-          ...(location === undefined ? {} : { rule: location }),
+          ...(location === undefined ? {} : { rule: { path: rule, ...location } }),
         }
       } catch (thrown) {
         const message = thrown instanceof Error ? thrown.message : String(thrown)

@@ -82,7 +82,10 @@ export const openTelemetry = (
     recent: config.admin.recent,
     sign: signBatch(identity),
     now: world.now,
-    onFault: (fault) => log.error('audit records cannot be written', { fault }),
+    onFault: (fault) =>
+      fault === undefined
+        ? log.info('audit records are written again')
+        : log.error('audit records cannot be written', { fault }),
   })
   const pseudonymKey = randomBytes(32)
   return {

@@ -31,6 +31,7 @@ export interface EgressParts {
   readonly resolve: ResolveGuarded
   readonly limiter: RateLimiter
   readonly policy: Live<PolicyRevision>
+  readonly recordable: () => boolean
   /** The rule for calls that no entry declares. */
   readonly observedPolicy: () => PolicyBinding
   readonly credentials: CredentialParts
@@ -72,6 +73,7 @@ export const egressLine = (parts: EgressParts): Handler<{ readonly request: Serv
     .step(
       authorize({
         policy: parts.policy,
+        recordable: parts.recordable,
         binding: (x) => x.api.entry?.policy ?? parts.observedPolicy(),
         input: (x) => egressInput(x, parts.match.ownId()),
       }),

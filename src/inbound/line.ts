@@ -33,6 +33,7 @@ export interface InboundParts {
   readonly limiter: RateLimiter
   readonly tokens: TokenParts
   readonly policy: Live<PolicyRevision>
+  readonly recordable: () => boolean
   readonly app: AppParts
   readonly record: Observer<InboundFacts>
 }
@@ -57,6 +58,7 @@ export const inboundLine = (parts: InboundParts): Handler<{ readonly request: Se
     .step(
       authorize({
         policy: parts.policy,
+        recordable: parts.recordable,
         binding: (x) => x.route.policy,
         input: (x) => inboundInput(x, parts.tokens.ownId()),
       }),

@@ -22,6 +22,7 @@ export interface OutboundParts {
   readonly services: Live<ServiceDirectory>
   readonly limiter: RateLimiter
   readonly policy: Live<PolicyRevision>
+  readonly recordable: () => boolean
   /** Our own SPIFFE ID. */
   readonly ownId: () => string
   readonly tokens: AttachParts
@@ -55,6 +56,7 @@ export const outboundLine = (parts: OutboundParts): Handler<OutboundFirst> =>
     .step(
       authorize({
         policy: parts.policy,
+        recordable: parts.recordable,
         binding: (x) => x.service.settings.policy,
         input: (x) =>
           policyInput(x, {

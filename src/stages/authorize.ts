@@ -78,10 +78,15 @@ export const authorize = <Needs>(parts: {
   readonly policy: Live<PolicyRevision>
   readonly binding: (x: Exchange & Needs) => PolicyBinding
   readonly input: (x: Exchange & Needs) => object
+  /** False while a decision could not be recorded although it must be. */
+  readonly recordable: () => boolean
 }): Stage<Needs, Authorized> => ({
   name: 'authorize',
   permits: true,
   run: (x) => {
+    if (!parts.recordable()) {
+      throw new Refusal('sidecar.not-ready', { detail: 'audit records cannot be kept' })
+    }
     const { rule, mode } = parts.binding(x)
     const revision = parts.policy.current
     const evaluation = revision.evaluate(rule, parts.input(x))
