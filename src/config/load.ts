@@ -11,6 +11,7 @@ import { Catalog } from '../catalog/catalog.ts'
 import { checkCatalog } from './checks/catalog.ts'
 import { checkCertificates } from './checks/certificates.ts'
 import type { CheckSubject } from './checks/check.ts'
+import { checkPolicies } from './checks/compile.ts'
 import { checkFiles, resolvePaths } from './checks/files.ts'
 import { readPolicies, type PolicySources } from './checks/policies.ts'
 import { checkReferences } from './checks/references.ts'
@@ -28,6 +29,8 @@ export interface LoadOptions {
   readonly environment: Environment
   /** Milliseconds since 1970, for the validity of certificates. */
   readonly now: () => number
+  /** Folder that a relative `file` starts from; that of the process when absent. */
+  readonly directory?: string
 }
 
 /** A configuration that can be used, with what it names. */
@@ -57,13 +60,14 @@ const judge = judgeOf(sidecarSchema)
  * @throws ConfigFaults with every fault of the file and of what it names
  */
 export const loadConfig = (options: LoadOptions): LoadedConfig => {
-  const text = readConfigFile(options.file)
+  const path = resolve(options.directory ?? '.', options.file)
+  const text = readConfigFile(options.file, path)
   const document = withVariables(readYaml(options.file, text), options.environment)
   const { value, faults } = judge.judge(document)
   if (document.faults.length > 0) throw new ConfigFaults(faults)
 
   const config = value ?? wellFormedSections(document.value)
-  const directory = dirname(resolve(options.file))
+  const directory = dirname(path)
   resolvePaths(config, directory)
   const subject = subjectOf(document, config)
   const missing = checkFiles(subject)
@@ -77,11 +81,12 @@ export const loadConfig = (options: LoadOptions): LoadedConfig => {
       ? []
       : checkCertificates(subject, options.now())),
     ...policies.faults,
+    ...checkPolicies(subject, policies),
     ...catalogFaults,
   ]
   if (!value || all.length > 0) throw new ConfigFaults(inOrder(all, options.file))
   return {
-    file: resolve(options.file),
+    file: path,
     config: value,
     policies,
     catalog,
@@ -93,9 +98,9 @@ export const loadConfig = (options: LoadOptions): LoadedConfig => {
   }
 }
 
-const readConfigFile = (file: string): string => {
+const readConfigFile = (file: string, path: string): string => {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file))
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path))
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     throw new ConfigFaults([

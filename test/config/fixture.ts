@@ -106,6 +106,11 @@ wire:
     handshake: 10s
 `
 
+const outboundPolicy = `package sallyport.outbound
+
+default allow := true
+`
+
 const policy = `package sallyport.inbound
 
 default allow := false
@@ -133,6 +138,7 @@ export const aConfig = (
     aFolder({
       'sallyport.yaml': text,
       'policies/inbound.rego': policy,
+      'policies/outbound.rego': outboundPolicy,
       'policies/apis/.keep': '',
       'certs/.keep': '',
       ...files,

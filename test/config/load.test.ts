@@ -121,6 +121,33 @@ describe('a file', () => {
   })
 })
 
+describe('policies', () => {
+  it('that do not compile are reported at their own line', () => {
+    const rego = 'package sallyport.inbound\n\nallow if {\n  x == 1\n}\n'
+    const file = aConfig(wholeConfig, { 'policies/inbound.rego': rego })
+    expect(faultsOf(file)).toMatchObject([
+      { file: join(dirname(file), 'policies/inbound.rego'), line: 4, column: 3 },
+    ])
+  })
+
+  it('that lack a rule which a route names are reported at the route', () => {
+    const file = aConfig(
+      change('rule: data.sallyport.inbound.allow', 'rule: data.sallyport.inbound.alow'),
+    )
+    expect(faultsOf(file)).toMatchObject([
+      {
+        setting: 'inbound.routes[0].policy.rule',
+        hint: 'did you mean data.sallyport.inbound.allow',
+      },
+    ])
+  })
+
+  it('that are absent are reported', () => {
+    const file = aConfig(change('directory: policies\n', 'directory: certs\n'))
+    expect(faultsOf(file)).toMatchObject([{ expected: 'at least one *.rego file' }])
+  })
+})
+
 describe('sections that disagree', () => {
   const second = (route: string) => change('outbound:', `${route}outbound:`)
   const cases: readonly (readonly [string, string, string, RegExp])[] = [
