@@ -31,7 +31,7 @@ export interface VerifiedToken {
 export interface VerifiedCaller {
   /** SPIFFE ID of the caller; equal to that of the peer on the connection. */
   readonly spiffeId: string
-  /** Who called the caller, nearest first, as told by the caller. The first entry of the path is not proven here. */
+  /** Who called the caller, nearest first: the caller's word, proven to be said by it and not proven to be so. */
   readonly chain: readonly string[]
   /** Transaction id. */
   readonly transaction: string
