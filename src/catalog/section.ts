@@ -1,10 +1,15 @@
 /** The `apis` section of the configuration: where the catalog is and what holds for all of its entries. */
 import { z } from 'zod'
 import { duration, size } from '../units.ts'
+import { patternFault } from './pattern-safety.ts'
+
+const expression = z.string().refine((text) => patternFault(text) === undefined, {
+  error: 'expected a regular expression without a repeated repeat',
+})
 
 const pattern = z.strictObject({
   name: z.string().min(1).describe('Name in refusals and audit records.'),
-  pattern: z.string().min(1).describe('Regular expression for the secret or the data.'),
+  pattern: expression.describe('Regular expression for the secret or the data.'),
   may_go_to: z.array(z.string()).default([]).describe('Entries that may receive it.'),
 })
 
@@ -39,7 +44,7 @@ export const apisSection = z
             .array(z.enum(['card-number', 'iban', 'email']))
             .default([])
             .describe('Built-in detectors.'),
-          patterns: z.array(z.string()).default([]).describe('Regular expressions that reveal it.'),
+          patterns: z.array(expression).default([]).describe('Regular expressions that reveal it.'),
         }),
       )
       .default({})

@@ -7,6 +7,7 @@
  */
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import type { ValidateFunction } from 'ajv/dist/2020.js'
+import { mayBacktrackForever } from '../pattern-safety.ts'
 
 /** The schema cannot be used. */
 export class SchemaFault extends Error {
@@ -28,41 +29,6 @@ export type SchemaCheck = (value: unknown) => SchemaMismatch | undefined
 
 /** Longest text that a pattern is tried on: what is not exponential may still be quadratic. */
 const longestPatternText = 8_192
-
-/** True for a pattern in which an unbounded repeat holds another, such as `(a+)+`. */
-export const mayBacktrackForever = (pattern: string): boolean => {
-  const groups: boolean[] = []
-  let inClass = false
-  let closed = false
-  for (let at = 0; at < pattern.length; at++) {
-    const character = pattern[at]!
-    if (character === '\\') {
-      at++
-      closed = false
-      continue
-    }
-    if (inClass) {
-      inClass = character !== ']'
-      closed = false
-      continue
-    }
-    const unbounded =
-      character === '*' ||
-      character === '+' ||
-      (character === '{' && /^\{\d+,\}/.test(pattern.slice(at)))
-    if (unbounded && closed) return true
-    if (unbounded && groups.length > 0) groups[groups.length - 1] = true
-    closed = false
-    if (character === '[') inClass = true
-    if (character === '(') groups.push(false)
-    if (character === ')') {
-      const repeats = groups.pop() ?? false
-      closed = repeats
-      if (repeats && groups.length > 0) groups[groups.length - 1] = true
-    }
-  }
-  return false
-}
 
 const guardedPattern = Object.assign(
   (pattern: string, flags: string) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { matchOperation } from '../../../src/catalog/catalog.ts'
-import { mayBacktrackForever } from '../../../src/catalog/contract/schema-compiler.ts'
+import { mayBacktrackForever } from '../../../src/catalog/pattern-safety.ts'
 import { cardsEntry } from '../../support/card-api.ts'
 import { cardsYaml, catalogOf, entryOf } from '../../support/catalog.ts'
 
