@@ -110,20 +110,33 @@ export class AuditFile {
   async open(): Promise<readonly LineContent[]> {
     const { path, now } = this.#options
     const handle = await (this.#options.open ?? defaultOpen)(path)
-    const { size } = await handle.stat()
-    const { text, end } = await readLastLine(handle, size)
-    const confirmed = await readHead(path)
-    const last = text === '' ? undefined : readLine(text)
-    if (text !== '' && last === undefined) {
+    try {
+      const { size } = await handle.stat()
+      const { text, end } = await readLastLine(handle, size)
+      const last = text === '' ? undefined : readLine(text)
+      if (text === '' || last !== undefined)
+        return await this.#continue(handle, size, end, last?.line)
+    } catch (error) {
+      this.#handle = undefined
       await handle.close()
-      await rename(path, `${path}.damaged-${now()}`)
-      return this.open()
+      throw error
     }
+    await handle.close()
+    await rename(path, `${path}.damaged-${now()}`)
+    return this.open()
+  }
+
+  async #continue(
+    handle: FileHandle,
+    size: number,
+    end: number,
+    last: Line | undefined,
+  ): Promise<LineContent[]> {
+    const { path, now } = this.#options
+    const confirmed = await readHead(path)
     if (end < size) await handle.truncate(end)
-    this.#handle = handle
-    this.#size = end
     const older = last === undefined ? await this.#readOlder() : undefined
-    const found = headOf(last?.line ?? older?.line)
+    const found = headOf(last ?? older?.line)
     const lines: LineContent[] = []
     const lost = confirmed !== undefined && confirmed.seq > found.seq
     this.#head = lost ? confirmed : found
@@ -133,6 +146,8 @@ export class AuditFile {
     } else this.#firstSeq = await this.#readFirstSeq(handle)
     if (lost) lines.push({ gap: { time: now(), confirmed, found } })
     if (end < size) lines.push({ recovered: { time: now(), partialBytes: size - end } })
+    this.#size = end
+    this.#handle = handle
     return lines
   }
 

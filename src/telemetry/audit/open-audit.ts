@@ -97,6 +97,8 @@ class Trail implements Audit {
   #pumping: Promise<void> | undefined
   #backoffMs = 0
   #closed = false
+  /** The file is closed for good: a write that still waited must not open it again. */
+  #finished = false
 
   constructor(path: string, options: AuditOptions) {
     this.#options = options
@@ -151,7 +153,11 @@ class Trail implements Audit {
   async flush(): Promise<void> {
     do {
       await this.#pump()
-    } while (this.#fault === undefined && (this.#queue.length > 0 || this.#batch !== undefined))
+    } while (
+      !this.#finished &&
+      this.#fault === undefined &&
+      (this.#queue.length > 0 || this.#batch !== undefined)
+    )
   }
 
   async close(): Promise<void> {
@@ -159,6 +165,8 @@ class Trail implements Audit {
     this.#closed = true
     clearTimeout(this.#timer)
     await this.flush()
+    while (this.#pumping !== undefined) await this.#pumping
+    this.#finished = true
     this.#dropped += this.#queue.length + (this.#batch?.records ?? 0)
     this.#queue = []
     this.#batch = undefined
@@ -197,6 +205,7 @@ class Trail implements Audit {
   }
 
   async #writeBatch(): Promise<void> {
+    if (this.#finished) return
     try {
       if (!this.#file.isOpen) await this.#open()
       this.#batch ??= this.#build()
@@ -208,7 +217,10 @@ class Trail implements Audit {
       this.#batch = undefined
       this.#backoffMs = 0
       this.#tell(undefined)
-      if (this.#file.size >= this.#options.section.rotate_size) await this.#file.rotate()
+      if (this.#file.size >= this.#options.section.rotate_size) {
+        this.#key = undefined
+        await this.#file.rotate()
+      }
     } catch (error) {
       this.#tell((error as Error).message)
       this.#backoffMs = Math.min(longestBackoffMs, Math.max(50, this.#backoffMs * 2))
