@@ -11,6 +11,7 @@ import { BuiltinError, type Builtin, type BuiltinContext } from './builtin.ts'
 import { conversionFunctions } from './conversions.ts'
 import { cryptographyFunctions } from './cryptography.ts'
 import { encodingFunctions } from './encodings.ts'
+import { engineFunctions } from './engine.ts'
 import { graphFunctions } from './graphs.ts'
 import { identifierFunctions } from './identifiers.ts'
 import { jsonFunctions } from './json.ts'
@@ -19,9 +20,12 @@ import { numberFunctions } from './numbers.ts'
 import { objectFunctions } from './objects.ts'
 import type { FunctionTable, Implementation } from './operand.ts'
 import { patternFunctions } from './patterns.ts'
+import { providerFunctions } from './providers.ts'
+import { requestFunctions } from './requests.ts'
 import { setFunctions } from './sets.ts'
 import { signatures, type Signature } from './signatures.ts'
 import { stringFunctions } from './strings.ts'
+import { templateFunctions } from './templates.ts'
 import { timeFunctions } from './times.ts'
 import { tokenFunctions } from './tokens.ts'
 import { unitFunctions } from './units.ts'
@@ -44,6 +48,7 @@ const tables: readonly FunctionTable[] = [
   conversionFunctions,
   cryptographyFunctions,
   encodingFunctions,
+  engineFunctions,
   graphFunctions,
   identifierFunctions,
   jsonFunctions,
@@ -51,8 +56,11 @@ const tables: readonly FunctionTable[] = [
   numberFunctions,
   objectFunctions,
   patternFunctions,
+  providerFunctions,
+  requestFunctions,
   setFunctions,
   stringFunctions,
+  templateFunctions,
   timeFunctions,
   tokenFunctions,
   unitFunctions,

@@ -80,11 +80,11 @@ function split(text: string, separator: string): string[] {
   return separator === '' ? [...text] : text.split(separator)
 }
 
+/** The first parts, or with a negative limit the last. */
 function splitN(text: string, separator: string, limit: number): string[] {
-  if (limit === 0) return []
   const parts = split(text, separator)
-  if (limit < 0 || parts.length <= limit) return parts
-  return [...parts.slice(0, limit - 1), parts.slice(limit - 1).join(separator)]
+  if (limit >= 0) return parts.slice(0, limit)
+  return parts.slice(limit)
 }
 
 function count(text: string, search: string): number {
