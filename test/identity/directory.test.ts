@@ -1,93 +1,25 @@
 /** Identity from a folder: three layouts, every way in which files can be wrong, and changes that take effect live. */
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { issueRevocationList, validFor } from '../../src/identity/authority.ts'
-import { certificatePem } from '../../src/identity/certificate.ts'
 import { IdentityFileError } from '../../src/identity/identity-error.ts'
-import { identitySection } from '../../src/identity/section.ts'
-import type { IdentityEvent, IdentitySource } from '../../src/identity/sources/identity-source.ts'
-import { openIdentity } from '../../src/identity/sources/open.ts'
 import { verifyPeer } from '../../src/identity/verify-peer.ts'
-import { writePem } from '../../src/identity/x509/pem.ts'
 import { aTrustDomain } from '../support/certificates.ts'
-import type { TrustDomain } from '../support/certificates.ts'
-import { HeldClock } from '../support/held-clock.ts'
+import {
+  aFolder,
+  closeAll,
+  hour,
+  look,
+  materialOf,
+  open,
+  partner,
+  pem,
+  put,
+  putAll,
+  shop,
+} from './folder.ts'
 
-const hour = 3_600_000
-const closers: (() => void)[] = []
-afterEach(() => {
-  for (const close of closers.splice(0)) close()
-})
-
-const aFolder = (): string => {
-  const folder = mkdtempSync(join(tmpdir(), 'identity-'))
-  closers.push(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
-}
-
-const pem = (ders: readonly Buffer[]): string => ders.map((der) => certificatePem(der)).join('')
-const shop = aTrustDomain('shop.local')
-const partner = aTrustDomain('partner.example')
-
-/** The files of one identity, by what they hold. */
-const materialOf = (domain: TrustDomain, path = '/orders', lifetimeMs = hour) => {
-  const issued = domain.svid(path, validFor(Date.now(), lifetimeMs))
-  return {
-    chain: pem(issued.chain),
-    key: issued.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
-    bundle: pem([domain.root.certificate.der]),
-  }
-}
-
-const put = (folder: string, name: string, content: string, mode = 0o600): void => {
-  writeFileSync(join(folder, name), content)
-  chmodSync(join(folder, name), mode)
-}
-
-const putAll = (folder: string, material = materialOf(shop)): void => {
-  put(folder, 'tls.crt', material.chain)
-  put(folder, 'tls.key', material.key)
-  put(folder, 'ca.crt', material.bundle)
-}
-
-interface Opened {
-  readonly source: IdentitySource
-  readonly clock: HeldClock
-  readonly events: IdentityEvent[]
-}
-
-const open = async (
-  folder: string,
-  extra: Record<string, unknown> = {},
-  directory: Record<string, unknown> = {},
-): Promise<Opened> => {
-  const section = identitySection.parse({
-    source: { directory: { path: folder, ...directory } },
-    ...extra,
-  })
-  const clock = new HeldClock()
-  const events: IdentityEvent[] = []
-  const source = await openIdentity(section, {
-    clock,
-    random: () => 0.5,
-    baseDirectory: folder,
-    onEvent: (event) => events.push(event),
-  })
-  closers.push(() => source.close())
-  return { source, clock, events }
-}
-
-const look = ({ clock }: Opened): void => clock.advance(2_000)
+afterEach(closeAll)
 
 describe('the layouts of a folder', () => {
   it('reads separate files as csi-driver-spiffe mounts them', async () => {
@@ -364,63 +296,5 @@ describe('changes while it runs', () => {
     const opened = await open(folder)
     opened.source.close()
     expect(opened.clock.waiting).toBe(0)
-  })
-})
-
-describe('revocation lists in files', () => {
-  const list = (revoked: readonly string[], life = hour): string =>
-    writePem(
-      'X509 CRL',
-      issueRevocationList(shop.intermediate, {
-        number: 1,
-        thisUpdate: Date.now() - 1000,
-        nextUpdate: Date.now() + life,
-        revoked,
-      }),
-    )
-  const issued = shop.svid('/web')
-  const { serial } = verifyPeer(issued.chain, shop.trust, Date.now())
-  const crl = { crl: { files: ['crl.pem'] } }
-  const verdict = (opened: Opened): string => {
-    try {
-      return verifyPeer(issued.chain, opened.source.trust.current, Date.now()).spiffeId
-    } catch (error) {
-      return (error as { readonly code: string }).code
-    }
-  }
-
-  it('revokes as soon as the file says so', async () => {
-    const folder = aFolder()
-    putAll(folder)
-    put(folder, 'crl.pem', list([]))
-    const opened = await open(folder, crl)
-    expect(verdict(opened)).toBe('spiffe://shop.local/web')
-    put(folder, 'crl.pem', list([serial]))
-    look(opened)
-    expect(verdict(opened)).toBe('revoked')
-  })
-
-  it('does not start when the configured file is missing', async () => {
-    const folder = aFolder()
-    putAll(folder)
-    await expect(open(folder, crl)).rejects.toMatchObject({ problem: { got: 'no such file' } })
-  })
-
-  it('refuses everybody when the file goes away, and keeps the last good when it breaks', async () => {
-    const folder = aFolder()
-    putAll(folder)
-    put(folder, 'crl.pem', list([]))
-    const opened = await open(folder, crl)
-    put(folder, 'crl.pem', 'garbage')
-    look(opened)
-    expect(verdict(opened)).toBe('spiffe://shop.local/web')
-    expect(opened.source.fault.current?.problem.file).toBe(join(folder, 'crl.pem'))
-    rmSync(join(folder, 'crl.pem'))
-    look(opened)
-    expect(verdict(opened)).toBe('revocation-unknown')
-    put(folder, 'crl.pem', list([]))
-    look(opened)
-    expect(verdict(opened)).toBe('spiffe://shop.local/web')
-    expect(opened.source.fault.current).toBeUndefined()
   })
 })

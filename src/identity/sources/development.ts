@@ -4,6 +4,7 @@
  */
 import { resolve } from 'node:path'
 import { issueSvid, validFor } from '../authority.ts'
+import type { Authority } from '../authority.ts'
 import { authorityFiles, openAuthority, trustDomainOfFolder } from './authority-folder.ts'
 import { IdentityFileError } from '../identity-error.ts'
 import { renewalTime } from './rotate.ts'
@@ -47,6 +48,7 @@ const checkTrustDomain = (
 }
 
 const issue = (
+  authority: Authority,
   development: DevelopmentSection,
   trust: TrustBundles,
   folder: string,
@@ -54,7 +56,7 @@ const issue = (
 ): WorkloadIdentity => {
   const files = authorityFiles(folder)
   const now = options.clock.now()
-  const issued = issueSvid(openAuthority(folder), {
+  const issued = issueSvid(authority, {
     spiffeId: development.spiffe_id,
     dnsNames: development.dns_names,
     validity: validFor(now, development.lifetime),
@@ -88,8 +90,12 @@ const loadDevelopment = (
   const warning = checkKeyPermissions(files.key, section.key_files)
   const own = readBundleFile(files.bundle, trustDomain)
   const read = readTrustFiles(own, trustFilePaths(section, options.baseDirectory), last?.trust)
+  const authority = openAuthority(folder)
+  const same = last?.identity.chain[1]?.equals(authority.certificate.der) === true
   const identity =
-    last && why === 'retry' ? last.identity : issue(development, read.trust, folder, options)
+    last && same && why === 'retry'
+      ? last.identity
+      : issue(authority, development, read.trust, folder, options)
   return {
     identity,
     trust: read.trust,

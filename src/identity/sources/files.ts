@@ -61,7 +61,7 @@ export const aboutFile = <T>(file: string, expected: string, fix: string, read: 
  * @returns a warning when the policy lets it pass
  */
 export const checkKeyPermissions = (file: string, policy: KeyFilePolicy): string | undefined => {
-  const mode = statSync(file).mode & 0o777
+  const mode = (statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & 0o777
   if ((mode & 0o027) === 0) return undefined
   const got = `mode ${mode.toString(8).padStart(4, '0')}`
   if (policy === 'unsafe_readable')

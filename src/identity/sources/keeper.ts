@@ -111,9 +111,11 @@ export class IdentityKeeper implements IdentitySource {
     this.#renewAt = options.renewAt?.(this.#loaded) ?? Number.POSITIVE_INFINITY
     this.#sayWarnings()
     if (this.#loaded.fault) this.#fail(this.#loaded.fault)
-    this.#stopExpiry = watchExpiry(this.identity, options.clock, (percent, secondsLeft) =>
-      options.onEvent({ kind: 'expiring', percent, secondsLeft }),
-    )
+    this.#stopExpiry = watchExpiry(this.identity, options.clock, (percent, secondsLeft) => {
+      // A source that renews by itself does so around half of the life; that is worth a word only when it fails.
+      if (options.renewAt && percent < 100 && this.fault.current === undefined) return
+      options.onEvent({ kind: 'expiring', percent, secondsLeft })
+    })
     this.#watchFolders()
     this.#arm()
   }
