@@ -12,11 +12,11 @@ import type { EgressSection } from '../egress/section.ts'
 import type { Handler } from '../exchange/line.ts'
 import { LiveValue, type Live } from '../live.ts'
 import type { RateLimiter } from '../stages/limit-rate.ts'
-import { systemResolver } from '../wire/address.ts'
 import type { ServerRequest } from '../wire/message.ts'
 import { apiOrigins } from './api-origin.ts'
 import type { Core } from './core.ts'
 import { guardedResolver } from './guarded-resolver.ts'
+import { resolverOf } from './name-server.ts'
 import type { OperatorFetch } from './operator-fetch.ts'
 
 /** The running egress side. */
@@ -59,7 +59,7 @@ export const openEgress = async (
       onUndeclared: (host) => telemetry.metrics.egressUndeclared.with(hashOf(host)).add(),
     },
     resolve: guardedResolver({
-      resolver: systemResolver,
+      resolver: resolverOf(config.egress.dns_servers, config.egress.timeouts.resolve),
       timeoutMs: config.egress.timeouts.resolve,
       denyCidrs: config.egress.deny_cidrs,
       ownListeners: listenersOf(config),
