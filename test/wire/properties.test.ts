@@ -37,9 +37,10 @@ describe('cutting the bytes', () => {
     for (const bytes of cases) {
       const whole = meaning(parseWithServer(bytes, [], forwardProxy))
       for (let cut = 1; cut < bytes.length; cut++)
-        expect(meaning(parseWithServer(bytes, [cut], forwardProxy)), `${cut}: ${bytes.toString()}`).toEqual(
-          whole,
-        )
+        expect(
+          meaning(parseWithServer(bytes, [cut], forwardProxy)),
+          `${cut}: ${bytes.toString()}`,
+        ).toEqual(whole)
     }
   })
 

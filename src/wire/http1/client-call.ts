@@ -184,7 +184,10 @@ export class ClientCall implements OutgoingCall, BodySink, BodySource {
 
   answerEnded(): void {
     this.#connection = undefined
-    this.#stopBody(new WireError('cancelled', 'the origin answered without reading the whole body'))
+    if (this.#bodySource !== undefined && !this.sent)
+      this.#stopBody(
+        new WireError('cancelled', 'the origin answered without reading the whole body'),
+      )
     this.#answerComplete = true
     if (this.ended) return
     this.ended = true
