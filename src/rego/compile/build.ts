@@ -4,6 +4,7 @@
  */
 
 import {
+  Cached,
   CompleteDocument,
   FunctionDocument,
   ObjectDocument,
@@ -48,6 +49,7 @@ export function buildDocuments(
   tree: RuleNode,
   at: RulesAt,
   functions: Map<string, FunctionDocument>,
+  stable: ReadonlySet<RuleNode>,
 ): void {
   const visit = (node: RuleNode): void => {
     const rules = at.get(node) ?? []
@@ -62,9 +64,16 @@ export function buildDocuments(
         ? new SetDocument(program().runtime, once(program, rules, { kind: 'member' }))
         : completeDocument(program, rules)
     }
+    if (node.document instanceof Cached) node.document.stable = isStable(node, at, stable)
     for (const child of node.children.values()) visit(child)
   }
   visit(tree)
+}
+
+/** An object of many rules is stable when all of them are. */
+function isStable(node: RuleNode, at: RulesAt, stable: ReadonlySet<RuleNode>): boolean {
+  if (at.has(node) && !stable.has(node)) return false
+  return [...node.children.values()].every((child) => isStable(child, at, stable))
 }
 
 /** Code of rules, made when first asked for. */

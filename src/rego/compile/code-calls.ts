@@ -4,6 +4,7 @@
  */
 
 import { BuiltinError, type Builtin } from '../builtins/builtin.ts'
+import { signatures } from '../builtins/signatures.ts'
 import { EvalError, type Location } from '../errors.ts'
 import type { Frame, FunctionDocument } from '../run/documents.ts'
 import type { Mock, Runtime } from '../run/runtime.ts'
@@ -60,7 +61,7 @@ export class CallMaker {
     const document = this.#functions.get(name)
     if (document !== undefined) return (operands) => document.call(operands)
     const builtin = this.#builtins.get(name)
-    if (builtin === undefined) return undefined
+    if (builtin === undefined) return declared.has(name) ? unsupported(name) : undefined
     return (operands, location) => this.#run(builtin, operands, location)
   }
 
@@ -76,9 +77,8 @@ export class CallMaker {
     if (name === 'internal.member_3') return memberWithKey(inputs)
     const builtin = this.#builtins.get(name)
     if (builtin === undefined) {
-      return () => {
-        throw new EvalError('eval_internal_error', `unsupported built-in ${name}`, location)
-      }
+      const missing = unsupported(name)
+      return () => missing([], location)
     }
     const runtime = this.#runtime
     return (frame) => {
@@ -99,6 +99,15 @@ export class CallMaker {
       if (!strict) return undefined
       throw new EvalError(error.code, error.message, location)
     }
+  }
+}
+
+const declared = new Set(signatures.map(([name]) => name))
+
+/** A built-in that OPA declares and this engine was not given. */
+function unsupported(name: string) {
+  return (_operands: readonly Value[], location: Location): never => {
+    throw new EvalError('eval_internal_error', `unsupported built-in ${name}`, location)
   }
 }
 

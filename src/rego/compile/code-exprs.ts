@@ -11,7 +11,7 @@ import {
   RegoSet,
   type Value,
 } from '../values.ts'
-import type { BodyCode, ValueOf } from './coder.ts'
+import { constant, type BodyCode, type ValueOf } from './coder.ts'
 import { codeRelation } from './code-relations.ts'
 import { codeTerm } from './code-terms.ts'
 import { codeMatch, codeUnify, equality } from './code-unify.ts'
@@ -132,7 +132,8 @@ function codeCall(code: BodyCode, expr: Expr & { kind: 'call' }): void {
       return undefined
     }
   }
-  const result = code.program.calls.code(name, inputs, code.location(expr.at))
+  const result =
+    annotations(code, name) ?? code.program.calls.code(name, inputs, code.location(expr.at))
   if (output === undefined) {
     code.links.push((next) => (frame) => {
       const value = result(frame)
@@ -149,6 +150,13 @@ function codeCall(code: BodyCode, expr: Expr & { kind: 'call' }): void {
   }
   code.links.push(storeLink(result, slot))
   return codeMatch(code, output, slot)
+}
+
+/** `rego.metadata.rule()` and `.chain()` are known when the policy is compiled. */
+function annotations(code: BodyCode, name: string): ValueOf | undefined {
+  if (name === 'rego.metadata.rule') return constant(code.program.metadata.rule(code.rule))
+  if (name === 'rego.metadata.chain') return constant(code.program.metadata.chain(code.rule))
+  return undefined
 }
 
 function storeLink(result: ValueOf, slot: number) {

@@ -4,7 +4,7 @@
  */
 
 import type { Document, Frame } from '../run/documents.ts'
-import { lookup, lookupString } from '../run/lookup.ts'
+import { lookup, lookupBase, lookupString } from '../run/lookup.ts'
 import { settle, TreeCursor, type RuleNode } from '../run/rule-tree.ts'
 import type { Runtime } from '../run/runtime.ts'
 import type { RefTerm, Term } from '../syntax/tree.ts'
@@ -133,7 +133,7 @@ function dataSource(code: BodyCode, parts: readonly Term[]): Source {
     path.push(part.value)
     const child = node.child(part.value)
     const rest = parts.slice(index + 1)
-    if (child === undefined) return { valueOf: basePath(runtime, path), parts: rest, cursor: false }
+    if (child === undefined) return baseSource(runtime, path, rest)
     if (child.document !== undefined) {
       return { valueOf: documentValue(runtime, child, child.document), parts: rest, cursor: false }
     }
@@ -146,6 +146,18 @@ function dataSource(code: BodyCode, parts: readonly Term[]): Source {
     return new TreeCursor(runtime, node, value) as unknown as Value
   }
   return { valueOf, parts: parts.slice(path.length), cursor: true }
+}
+
+/** A ref that meets no rule: its known keys are looked up once per state of the data. */
+function baseSource(runtime: Runtime, path: readonly Value[], rest: readonly Term[]): Source {
+  const known = rest.findIndex((part) => part.kind !== 'scalar')
+  const more = known < 0 ? rest : rest.slice(0, known)
+  const keys = more.map((part) => (part.kind === 'scalar' ? part.value : null))
+  return {
+    valueOf: basePath(runtime, [...path, ...keys]),
+    parts: rest.slice(more.length),
+    cursor: false,
+  }
 }
 
 function documentValue(runtime: Runtime, node: RuleNode, document: Document): ValueOf {
@@ -165,7 +177,7 @@ function basePath(runtime: Runtime, path: readonly Value[]): ValueOf {
     if (runtime.data === root) return known
     let value: Value | undefined = runtime.data
     for (const key of keys) {
-      value = lookup(value, key)
+      value = lookupBase(value, key)
       if (value === undefined) break
     }
     root = runtime.data

@@ -24,7 +24,7 @@ export function codeRule(program: Program, rule: ResolvedRule, purpose: Purpose)
     rule.otherwise === undefined ? undefined : codeRule(program, rule.otherwise, purpose)
   const args = rule.args ?? []
   const slots = new Slots(args.length)
-  const code = new BodyCode(program, slots, new Set(), module.file)
+  const code = new BodyCode(program, slots, new Set(), module.file, rule)
   args.forEach((arg, at) => codeArgument(code, arg, at + 1))
   codeBody(code, rule.body)
   const last = lastStep(code, rule, purpose, location)

@@ -10,6 +10,7 @@ import { operatorName } from '../syntax/parse-terms.ts'
 import type { Expr, Term, With } from '../syntax/tree.ts'
 import { isObject, objectEntries, RegoObject, type Value } from '../values.ts'
 import type { BodyCode, ValueOf } from './coder.ts'
+import { functionMark } from './names.ts'
 import { codeExpr } from './code-exprs.ts'
 import { codeTerm } from './code-terms.ts'
 
@@ -108,9 +109,8 @@ export function functionTarget(code: BodyCode, target: Term): string | undefined
 }
 
 function mockReplacement(code: BodyCode, name: string, item: With): Replacement {
-  const other = operatorName(item.value)
-  const bound = item.value.kind === 'var' && code.bound.has(item.value.name)
-  const call = other === undefined || bound ? undefined : code.program.calls.byName(other)
+  const other = replacingName(item.value)
+  const call = other === undefined ? undefined : code.program.calls.byName(other)
   const mockOf = (value: Value): Mock =>
     call === undefined ? { kind: 'value', value } : { kind: 'function', call }
   return {
@@ -119,6 +119,12 @@ function mockReplacement(code: BodyCode, name: string, item: With): Replacement 
       state.mocks = new Map([...(state.mocks ?? []), [name, mockOf(value)]])
     },
   }
+}
+
+/** The function that a replacement may name: a built-in, or a rule by its path. */
+function replacingName(term: Term): string | undefined {
+  if (term.kind === 'call') return term.name.slice(functionMark.length)
+  return term.kind === 'ref' ? operatorName(term) : undefined
 }
 
 /** A copy of a document with the value at a path replaced; what is in the way becomes an object. */

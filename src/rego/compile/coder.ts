@@ -11,6 +11,8 @@ import type { Runtime } from '../run/runtime.ts'
 import { placeCol, placeRow, type Place } from '../syntax/tree.ts'
 import type { Value } from '../values.ts'
 import type { CallMaker } from './code-calls.ts'
+import type { Metadata } from './metadata.ts'
+import type { ResolvedRule } from './resolve.ts'
 import type { Arity } from './outputs.ts'
 
 export type Link = (next: Step) => Step
@@ -22,6 +24,7 @@ export interface Program {
   readonly tree: RuleNode
   readonly arity: Arity
   readonly calls: CallMaker
+  readonly metadata: Metadata
 }
 
 /** Slots for the variables of one rule. Slot 0 is the result, slots from 1 the operands. */
@@ -64,19 +67,28 @@ export class BodyCode {
   readonly bound: Set<string>
   readonly links: Link[] = []
   readonly file: string
+  /** The rule it belongs to; a query belongs to none. */
+  readonly rule: ResolvedRule | undefined
   /** False once a link may give more than one solution. */
   single = true
 
-  constructor(program: Program, slots: Slots, bound: Set<string>, file: string) {
+  constructor(
+    program: Program,
+    slots: Slots,
+    bound: Set<string>,
+    file: string,
+    rule?: ResolvedRule,
+  ) {
     this.program = program
     this.slots = slots
     this.bound = bound
     this.file = file
+    this.rule = rule
   }
 
   /** A body inside this one: same slots, its own links, and bindings that end with it. */
   nested(): BodyCode {
-    return new BodyCode(this.program, this.slots, new Set(this.bound), this.file)
+    return new BodyCode(this.program, this.slots, new Set(this.bound), this.file, this.rule)
   }
 
   /** The steps of this body, ending in `last`. */

@@ -3,8 +3,8 @@
  * build. Each stage reports all its mistakes before the next begins.
  */
 
-import { engineArity } from './engine-arity.ts'
 import type { Builtin } from '../builtins/builtin.ts'
+import { signatures } from '../builtins/signatures.ts'
 import { ErrorList } from '../errors.ts'
 import type { FunctionDocument } from '../run/documents.ts'
 import type { RuleNode } from '../run/rule-tree.ts'
@@ -12,11 +12,13 @@ import type { Runtime } from '../run/runtime.ts'
 import { operatorName } from '../syntax/parse-terms.ts'
 import type { Body, Module } from '../syntax/tree.ts'
 import { buildDocuments, functionName, placeRules } from './build.ts'
-import { checkRules } from './check.ts'
+import { checkConflicts, checkImports, checkRecursion, checkRules } from './check.ts'
 import { CallMaker, type Print } from './code-calls.ts'
 import type { Program } from './coder.ts'
+import { readsOf, stableNodes } from './dependencies.ts'
 import { expandRule } from './expand.ts'
-import { globalsOf, ruleNames } from './globals.ts'
+import { globalsOf, packageKey, ruleNames } from './globals.ts'
+import { Metadata } from './metadata.ts'
 import { orderRule } from './order-rules.ts'
 import type { Arity } from './outputs.ts'
 import { resolveModule, type ResolvedRule } from './resolve.ts'
@@ -46,16 +48,22 @@ export function compileModules(
   for (const module of modules) {
     const globals = globalsOf(module, names, errors)
     const resolved = resolveModule(module, globals, { strict: options.strict, errors })
+    if (options.strict === 'strict') checkImports(module, globals, errors)
     for (const rule of resolved) rules.push(expandRule(rule))
   }
   errors.throwIfAny()
   const { tree, at } = placeRules(rules)
   const arity = arityOf(rules, options.builtins)
-  checkRules(rules, at, tree, arity, errors)
+  checkConflicts(modules, tree, at, errors)
+  checkRules(rules, tree, at, arity, errors)
   errors.throwIfAny()
   const ordered = rules.map((rule) => orderRule(rule, arity, errors))
   errors.throwIfAny()
   const placed = placeRules(ordered)
+  const reads = readsOf(placed.tree, placed.at)
+  checkRecursion(reads, placed.at, errors)
+  errors.throwIfAny()
+  for (const module of modules) placePackage(placed.tree, module)
   const functions = new Map<string, FunctionDocument>()
   const mocked = mockedNames(ordered)
   const calls = new CallMaker(
@@ -65,16 +73,31 @@ export function compileModules(
     mocked,
     options.print ?? (() => undefined),
   )
-  const program: Program = { runtime, tree: placed.tree, arity, calls }
-  buildDocuments(() => program, placed.tree, placed.at, functions)
+  const program: Program = {
+    runtime,
+    tree: placed.tree,
+    arity,
+    calls,
+    metadata: new Metadata(modules),
+  }
+  buildDocuments(() => program, placed.tree, placed.at, functions, stableNodes(reads))
   return { program, tree: placed.tree, rules: ordered }
 }
+
+/** Operand counts of the built-ins, whether they are there or not. */
+const declared = new Map(signatures.map(([name, args]) => [name, args.length]))
 
 function arityOf(rules: readonly ResolvedRule[], builtins: ReadonlyMap<string, Builtin>): Arity {
   const own = new Map<string, number>()
   for (const rule of rules)
     if (rule.args !== undefined) own.set(functionName(rule.path), rule.args.length)
-  return (name) => own.get(name) ?? builtins.get(name)?.args.length ?? engineArity.get(name)
+  return (name) => own.get(name) ?? declared.get(name) ?? builtins.get(name)?.args.length
+}
+
+/** A package is an object even when nothing in it is defined. */
+function placePackage(tree: RuleNode, module: Module): void {
+  let node = tree
+  for (const key of packageKey(module).split('\0')) node = node.ensure(key)
 }
 
 /** Every function name that some `with` replaces. */

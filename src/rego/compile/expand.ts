@@ -5,7 +5,7 @@
  */
 
 import type { Body, Expr, Place, Term, With } from '../syntax/tree.ts'
-import type { NameSource } from './names.ts'
+import { functionMark, type NameSource } from './names.ts'
 import type { ResolvedRule } from './resolve.ts'
 import { isExpr } from './variables.ts'
 
@@ -159,8 +159,9 @@ export function needsWork(term: Term): boolean {
   }
 }
 
+/** A built-in given as a replacement. */
 function isFunctionName(term: Term): boolean {
-  return term.kind === 'var'
+  return term.kind === 'call' && term.name.startsWith(functionMark)
 }
 
 function equation(left: Term, right: Term, withs: readonly With[], at: Place): Expr {

@@ -5,6 +5,9 @@
 
 const mark = '\u0001'
 
+/** Begins the name of a built-in that stands as a value, in `with f as g`. */
+export const functionMark = '\u0003'
+
 /** Hands out names; one per rule or query. */
 export class NameSource {
   #count = 0

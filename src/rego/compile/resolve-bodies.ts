@@ -4,8 +4,12 @@ import { call, operatorName } from '../syntax/parse-terms.ts'
 import type { Body, Expr, Place, RefTerm, SomeInExpr, Term, VarTerm, With } from '../syntax/tree.ts'
 import type { Globals } from './globals.ts'
 import type { NameSource } from './names.ts'
+import { signatures } from '../builtins/signatures.ts'
+import { functionMark } from './names.ts'
 import { Scope } from './scope.ts'
 import { isExpr, isRoot, termVars } from './variables.ts'
+
+const builtinNames = new Set(signatures.map(([name]) => name))
 
 type Fault = (message: string, at: Place) => void
 
@@ -143,17 +147,26 @@ export class BodyResolver {
   #loopVar(term: VarTerm, scope: Scope): VarTerm {
     if (term.name.startsWith('$')) return term
     const name = this.#names.local(term.name)
-    scope.declare(term.name, name, 'declared', term.at)
+    scope.declare(term.name, name, 'iterated', term.at)
     return { ...term, name }
   }
 
-  #declare(name: string, kind: 'declared' | 'assigned', at: Place, scope: Scope): void {
+  #declare(
+    name: string,
+    kind: 'declared' | 'assigned' | 'iterated',
+    at: Place,
+    scope: Scope,
+  ): void {
     if (name.startsWith('$')) return
     const known = scope.locals.get(name)
     if (known?.kind === 'argument') {
       return this.#fault(`arg ${name} redeclared`, at)
     }
-    if (known !== undefined) return this.#fault(`var ${name} ${known.kind} above`, at)
+    if (known !== undefined)
+      return this.#fault(
+        `var ${name} ${known.kind === 'assigned' ? 'assigned' : 'declared'} above`,
+        at,
+      )
     if (scope.seen.has(name)) return this.#fault(`var ${name} referenced above`, at)
     if (isRoot(name)) {
       return this.#fault(`variables must not shadow ${name} (use a different variable name)`, at)
@@ -205,7 +218,7 @@ export class BodyResolver {
     for (const pattern of patterns) {
       for (const [name, at] of patternVars(pattern)) {
         if (inDomain.has(name) || name.startsWith('$')) continue
-        this.#declare(name, 'declared', at, scope)
+        this.#declare(name, 'iterated', at, scope)
       }
     }
     const value = this.#withoutCounting(expr.value, scope)
@@ -232,11 +245,18 @@ export class BodyResolver {
       ...item,
       target:
         item.target.kind === 'var' ? this.#withName(item.target) : this.term(item.target, scope),
-      value:
-        item.value.kind === 'var'
-          ? this.#withName(item.value, scope)
-          : this.term(item.value, scope),
+      value: this.#withValue(item.value, scope),
     }))
+  }
+
+  /** What `with` puts in place: a term, or a built-in by its name. */
+  #withValue(value: Term, scope: Scope): Term {
+    const name = operatorName(value)
+    const first = name?.split('.')[0] ?? ''
+    const isName = name !== undefined && builtinNames.has(name) && scope.find(first) === undefined
+    if (isName && !this.#globals.refs.has(first))
+      return call(`${functionMark}${name}`, [], value.at)
+    return value.kind === 'var' ? this.#withName(value, scope) : this.term(value, scope)
   }
 
   /** A bare name in `with`: a function or a rule, else a built-in that stays a name. */

@@ -2,7 +2,8 @@
 
 import type { Place } from '../syntax/tree.ts'
 
-export type Declaration = 'argument' | 'declared' | 'assigned'
+/** `iterated` is what `some … in` and `every` declare, which nobody has to read. */
+export type Declaration = 'argument' | 'declared' | 'assigned' | 'iterated'
 
 interface Local {
   readonly name: string

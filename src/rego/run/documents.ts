@@ -48,7 +48,8 @@ export interface Document {
   evaluate(): Value | undefined
 }
 
-abstract class Cached implements Document {
+/** A document whose value is kept. */
+export abstract class Cached implements Document {
   abstract readonly kind: Document['kind']
   protected readonly runtime: Runtime
   /** True when the value depends on nothing but the policy and its data. */
@@ -113,7 +114,7 @@ export class CompleteDocument extends Cached {
       this.#agreed,
       'complete rules must not produce multiple outputs',
     )
-    return result ?? this.#fallback()?.run(undefined, undefined)
+    return result === undefined ? this.#fallback()?.run(undefined, undefined) : result
   }
 }
 
@@ -193,7 +194,7 @@ export class FunctionDocument implements Document {
       false,
       complaint,
     )
-    return result ?? this.#fallback()?.run(undefined, operands)
+    return result === undefined ? this.#fallback()?.run(undefined, operands) : result
   }
 }
 

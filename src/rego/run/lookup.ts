@@ -21,3 +21,10 @@ export function lookupString(value: Value, key: string): Value | undefined {
   if (value instanceof RegoSet) return value.has(key) ? key : undefined
   return Object.hasOwn(value, key) ? (value as PlainObject)[key] : undefined
 }
+
+/** A step into base data, where a number also finds the key that reads the same. */
+export function lookupBase(value: Value, key: Value): Value | undefined {
+  if (typeof key === 'number' && !Array.isArray(value))
+    return lookup(value, key) ?? lookup(value, String(key))
+  return lookup(value, key)
+}

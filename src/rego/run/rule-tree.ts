@@ -14,7 +14,7 @@ import {
   type Value,
 } from '../values.ts'
 import type { Document } from './documents.ts'
-import { lookup } from './lookup.ts'
+import { lookupBase } from './lookup.ts'
 import type { Runtime } from './runtime.ts'
 
 export class RuleNode {
@@ -55,7 +55,7 @@ export class TreeCursor {
   /** The document under a key, or a cursor into the trees below it. */
   step(key: Value): Value | TreeCursor | undefined {
     const child = this.node.child(key)
-    const base = this.base === undefined ? undefined : lookup(this.base, key)
+    const base = this.base === undefined ? undefined : lookupBase(this.base, key)
     if (child === undefined || this.runtime.replaced(child.path)) return base
     if (child.document !== undefined) {
       return child.document.kind === 'function' ? undefined : child.document.evaluate()
@@ -82,7 +82,8 @@ export class TreeCursor {
     const result = new RegoObject()
     for (const key of this.keys()) {
       const value = settle(this.step(key))
-      if (value !== undefined) result.set(key, value)
+      const base = this.base === undefined ? undefined : lookupBase(this.base, key)
+      if (value !== undefined) result.set(key, base === undefined ? value : overlay(base, value))
     }
     return result
   }
@@ -93,13 +94,14 @@ export function settle(value: Value | TreeCursor | undefined): Value | undefined
   return value instanceof TreeCursor ? value.materialize() : value
 }
 
-/** Merges what rules make over base data at the same place: objects key by key, else rules win. */
-export function overlay(virtual: Value, base: Value | undefined): Value {
-  if (base === undefined || !isObject(virtual) || !isObject(base)) return virtual
+/** Base data over what rules make at the same place: objects key by key, else the data stays. */
+function overlay(base: Value, virtual: Value): Value {
+  if (base === virtual || !isObject(virtual) || !isObject(base)) return base
   const result = new RegoObject()
-  for (const { key, value } of objectEntries(base)) result.set(key, value)
-  for (const { key, value } of objectEntries(virtual)) {
-    result.set(key, overlay(value, result.get(key)))
+  for (const { key, value } of objectEntries(virtual)) result.set(key, value)
+  for (const { key, value } of objectEntries(base)) {
+    const other = result.get(key)
+    result.set(key, other === undefined ? value : overlay(value, other))
   }
   return result
 }
