@@ -28,7 +28,9 @@ export const limits = z
     priority: z
       .record(z.string(), z.int().min(0).max(9))
       .default({})
-      .describe('Caller (SPIFFE ID) to priority; 0 goes first; default 5.'),
+      .describe(
+        'Operation id or caller (SPIFFE ID) to priority in the queues; 0 goes first; default 5.',
+      ),
     daily_quota: count.optional().describe('Requests per UTC day.'),
     connect_timeout: duration().prefault('5s').describe('Longest time to connect, TLS included.'),
     first_byte_timeout: duration()
