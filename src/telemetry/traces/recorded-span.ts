@@ -84,17 +84,22 @@ export const safeAttributes = (attributes: Attributes, rules: SpanRules): SdkAtt
   return safe
 }
 
+const shortestMs = 0.001
+
 /** A span that is kept and exported. */
 export class RecordedSpan implements Span {
   readonly context: TraceContext
   readonly recording = true
   readonly #span: SdkSpan
   readonly #rules: SpanRules
+  readonly #startTime: number
   #ended = false
 
-  constructor(context: TraceContext, span: SdkSpan, rules: SpanRules) {
+  /** `startTime` in milliseconds since the epoch. */
+  constructor(context: TraceContext, span: SdkSpan, startTime: number, rules: SpanRules) {
     this.context = context
     this.#span = span
+    this.#startTime = startTime
     this.#rules = rules
   }
 
@@ -134,7 +139,9 @@ export class RecordedSpan implements Span {
     if (outcome.errorType !== undefined) this.set(attribute.errorType, outcome.errorType)
     if (outcome.status === 'error') this.#span.setStatus({ code: SpanStatusCode.ERROR })
     this.#ended = true
-    this.#span.end(sdkTime(outcome.endTime ?? this.#rules.now()))
+    // Jaeger takes a span without duration for one that ends before it begins, and marks it with a warning.
+    const earliest = this.#startTime + shortestMs
+    this.#span.end(sdkTime(Math.max(outcome.endTime ?? this.#rules.now(), earliest)))
   }
 }
 

@@ -149,11 +149,12 @@ class SdkTraces implements Traces {
     const { parent, link } = start
     this.#nextTraceId = context.traceId
     this.#nextSpanId = context.spanId
+    const startTime = start.startTime ?? this.#now()
     const sdkSpan = this.#tracer.startSpan(
       start.name,
       {
         kind: kinds[start.kind],
-        startTime: sdkTime(start.startTime ?? this.#now()),
+        startTime: sdkTime(startTime),
         ...(start.attributes === undefined
           ? {}
           : { attributes: safeAttributes(start.attributes, this.#rules) }),
@@ -162,7 +163,7 @@ class SdkTraces implements Traces {
         ? ROOT_CONTEXT
         : trace.setSpanContext(ROOT_CONTEXT, sdkContext(parent, 'remote')),
     )
-    const span = new RecordedSpan(context, sdkSpan, this.#rules)
+    const span = new RecordedSpan(context, sdkSpan, startTime, this.#rules)
     if (link !== undefined) span.link(link.context, link.attributes)
     return span
   }
@@ -192,6 +193,20 @@ const within = async (timeoutMs: number, work: Promise<void>): Promise<void> => 
   })
   await Promise.race([work.catch(() => {}), timeout])
   clearTimeout(timer)
+}
+
+/**
+ * A clock for spans: milliseconds since the epoch with fractions, which follows the wall clock when it is set.
+ */
+export const preciseClock = (): (() => number) => {
+  let offset = performance.timeOrigin
+  return () => {
+    const wall = Date.now()
+    const precise = offset + performance.now()
+    if (Math.abs(precise - wall) < 50) return precise
+    offset = wall - performance.now()
+    return wall
+  }
 }
 
 /** Opens the tracing of one sidecar. Connects to nothing until the first batch is sent. */
