@@ -21,10 +21,10 @@ export const openUserTokens = async (config: SidecarConfig, core: Core): Promise
       }),
     onEvent: (event) => {
       const { kind, ...fields } = event
-      if (kind === 'keys-changed') log.info('the keys of a token provider changed', fields)
+      if (kind === 'keys-changed') log.info('the keys of an issuer changed', fields)
       else
         log.warn(
-          kind === 'state' ? 'the state of a token provider changed' : 'a key is ignored',
+          kind === 'state' ? 'the keys of an issuer are in another state' : 'a key is ignored',
           fields,
         )
     },
