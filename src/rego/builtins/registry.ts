@@ -22,6 +22,7 @@ import type { FunctionTable, Implementation } from './operand.ts'
 import { patternFunctions } from './patterns.ts'
 import { providerFunctions } from './providers.ts'
 import { requestFunctions } from './requests.ts'
+import { schemaFunctions } from './schemas.ts'
 import { setFunctions } from './sets.ts'
 import { signatures, type Signature } from './signatures.ts'
 import { stringFunctions } from './strings.ts'
@@ -58,6 +59,7 @@ const tables: readonly FunctionTable[] = [
   patternFunctions,
   providerFunctions,
   requestFunctions,
+  schemaFunctions,
   setFunctions,
   stringFunctions,
   templateFunctions,
