@@ -96,6 +96,10 @@ export const tunnel = (
   }
   bytesToOrigin += client.early.length
   bytesToClient += origin.early.length
+  if (Math.max(bytesToOrigin, bytesToClient) > (limits.maxBytes ?? Infinity)) {
+    end('too-large')
+    return { end }
+  }
   if (client.early.length > 0) origin.socket.write(client.early)
   if (origin.early.length > 0) client.socket.write(origin.early)
   client.socket.resume()
