@@ -55,9 +55,9 @@ export interface Surroundings {
   /** Milliseconds since 1970. */
   readonly now: () => number
   /** From now on SIGTERM and SIGINT do not end the process; resolves with the name of the first that comes. */
-  stopped(): Promise<string>
+  readonly stopped: () => Promise<string>
   /** Calls back at each SIGHUP. */
-  onHangup(listener: () => void): void
+  readonly onHangup: (listener: () => void) => void
 }
 
 /** One command. */

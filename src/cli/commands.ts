@@ -4,10 +4,12 @@ import { certs } from './commands/certs.ts'
 import { check } from './commands/check.ts'
 import { docs } from './commands/docs.ts'
 import { health } from './commands/health.ts'
+import { runSidecar } from './commands/run.ts'
 import { versionCommand } from './commands/version.ts'
 
 /** Every command. */
 export const commands: readonly Command[] = [
+  runSidecar,
   check,
   health,
   ...certs,
