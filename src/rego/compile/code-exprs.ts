@@ -14,7 +14,7 @@ import {
 import { constant, type BodyCode, type ValueOf } from './coder.ts'
 import { codeRelation } from './code-relations.ts'
 import { codeTerm } from './code-terms.ts'
-import { codeMatch, codeUnify, equality } from './code-unify.ts'
+import { codeMatch, codeUnify, equality, slotTerm } from './code-unify.ts'
 import { codeWith } from './code-with.ts'
 
 /** Adds the links of a body that is in order. */
@@ -29,7 +29,7 @@ export function codeBody(code: BodyCode, body: Body): void {
 export function codeExpr(code: BodyCode, expr: Expr): void {
   if (expr.negated) {
     const inner = code.nested()
-    codeExpr(inner, { ...expr, negated: false })
+    codeExpr(inner, settleNegated(code, { ...expr, negated: false }))
     const holds = inner.fold(found)
     code.links.push((next) => (frame) => !holds(frame) && next(frame))
     return
@@ -56,6 +56,46 @@ export function codeExpr(code: BodyCode, expr: Expr): void {
       return codeEvery(code, expr)
     default:
       return undefined
+  }
+}
+
+/**
+ * What a negated expression reads is read before the negation, so that an undefined operand fails the
+ * body: the refs inside refs and collections, and the operands of calls. The two sides of an equation
+ * and a ref that stands alone are part of what is negated.
+ */
+function settleNegated(code: BodyCode, expr: Expr): Expr {
+  if (expr.kind === 'term') return { ...expr, term: settleInside(code, expr.term) }
+  if (expr.kind !== 'call') return expr
+  const isEquation = expr.name === 'eq' || expr.name === 'equal'
+  const settle = isEquation ? settleInside : settleTerm
+  return { ...expr, operands: expr.operands.map((operand) => settle(code, operand)) }
+}
+
+function settleInside(code: BodyCode, term: Term): Term {
+  if (term.kind !== 'ref') return settleTerm(code, term)
+  return { ...term, parts: term.parts.map((part) => settleTerm(code, part)) }
+}
+
+function settleTerm(code: BodyCode, term: Term): Term {
+  switch (term.kind) {
+    case 'ref': {
+      const slot = code.slots.temporary()
+      code.links.push(storeLink(codeTerm(code, settleInside(code, term)), slot))
+      return slotTerm(code, slot, term)
+    }
+    case 'array':
+    case 'set':
+      return { ...term, items: term.items.map((item) => settleTerm(code, item)) }
+    case 'object':
+      return {
+        ...term,
+        entries: term.entries.map(
+          ([key, value]) => [settleTerm(code, key), settleTerm(code, value)] as const,
+        ),
+      }
+    default:
+      return term
   }
 }
 

@@ -182,7 +182,8 @@ function destructureObject(
   )
 }
 
-function slotTerm(code: BodyCode, slot: number, like: Term): Term {
+/** A variable that stands for a slot. */
+export function slotTerm(code: BodyCode, slot: number, like: Term): Term {
   const name = `\u0002${slot}`
   code.slots.name(name, slot)
   code.bound.add(name)

@@ -49,7 +49,8 @@ export function compileModules(
     const globals = globalsOf(module, names, errors)
     const resolved = resolveModule(module, globals, { strict: options.strict, errors })
     if (options.strict === 'strict') checkImports(module, globals, errors)
-    for (const rule of resolved) rules.push(expandRule(rule))
+    for (const rule of resolved)
+      rules.push(expandRule(rule, options.print === undefined ? 'erase' : 'keep'))
   }
   errors.throwIfAny()
   const { tree, at } = placeRules(rules)

@@ -5,7 +5,7 @@
  */
 
 import type { RuleNode } from '../run/rule-tree.ts'
-import type { RefTerm } from '../syntax/tree.ts'
+import type { Term } from '../syntax/tree.ts'
 import { functionName, type RulesAt } from './build.ts'
 import type { ResolvedRule } from './resolve.ts'
 import { functionMark } from './names.ts'
@@ -69,27 +69,30 @@ function readsOfRules(
         if (term.kind === 'call') call(term.name.replace(functionMark, ''))
         if (term.kind !== 'ref' || term.head.kind !== 'var') return
         if (term.head.name === 'input') changing = true
-        if (term.head.name === 'data') reach(term, tree, at, nodes)
+        if (term.head.name === 'data') reach(tree, term.parts, at, nodes)
       },
     })
   }
   return { nodes, changing, replacing }
 }
 
-/** Adds every node with rules that a ref may reach. */
-function reach(ref: RefTerm, tree: RuleNode, at: RulesAt, into: Set<RuleNode>): void {
-  let node = tree
-  for (const part of ref.parts) {
-    if (part.kind !== 'scalar') break
-    const child = node.child(part.value)
-    if (child === undefined) return
-    node = child
-    const rules = at.get(node)
-    if (rules === undefined) continue
-    into.add(node)
-    if (!rules.some((rule) => rule.dynamic.length > 0)) return
+/** Adds every node with rules that a ref may reach: a variable may stand for any key. */
+function reach(node: RuleNode, parts: readonly Term[], at: RulesAt, into: Set<RuleNode>): void {
+  const [part, ...rest] = parts
+  if (part === undefined) return below(node, at, into)
+  const children =
+    part.kind === 'scalar'
+      ? [node.child(part.value)].filter((child) => child !== undefined)
+      : node.children.values()
+  for (const child of children) {
+    const rules = at.get(child)
+    if (rules !== undefined) {
+      into.add(child)
+      if (!rules.some((rule) => rule.dynamic.length > 0)) continue
+      below(child, at, into)
+    }
+    reach(child, rest, at, into)
   }
-  below(node, at, into)
 }
 
 function below(node: RuleNode, at: RulesAt, into: Set<RuleNode>): void {

@@ -4,37 +4,56 @@
  * scalars, variables, refs, collections and closures, but no call.
  */
 
-import type { Body, Expr, Place, Term, With } from '../syntax/tree.ts'
+import type { Body, CallExpr, Expr, Place, Term, With } from '../syntax/tree.ts'
 import { functionMark, type NameSource } from './names.ts'
 import type { ResolvedRule } from './resolve.ts'
 import { isExpr } from './variables.ts'
 
+/** Calls of `print` are left out unless somebody reads them. */
+export type PrintCalls = 'keep' | 'erase'
+
 /** The rule with nothing left to compute in its head. */
-export function expandRule(rule: ResolvedRule): ResolvedRule {
-  const expander = new Expander(rule.names)
+export function expandRule(rule: ResolvedRule, print: PrintCalls): ResolvedRule {
+  const expander = new Expander(rule.names, print)
   const extra: Expr[] = []
   const args = rule.args?.map((arg) => expander.settle(arg, extra))
   const dynamic = rule.dynamic.map((part) => expander.settle(part, extra))
   const member = rule.member === undefined ? undefined : expander.settle(rule.member, extra)
   const value = expander.settle(rule.value, extra)
   const body = [...expander.body(rule.body), ...extra]
-  const otherwise = rule.otherwise === undefined ? undefined : expandRule(rule.otherwise)
+  const otherwise = rule.otherwise === undefined ? undefined : expandRule(rule.otherwise, print)
   return { ...rule, args, dynamic, member, value, body, otherwise }
 }
 
 export function expandQuery(body: Body, names: NameSource): Body {
-  return new Expander(names).body(body)
+  return new Expander(names, 'erase').body(body)
 }
 
 class Expander {
   readonly #names: NameSource
+  readonly #print: PrintCalls
 
-  constructor(names: NameSource) {
+  constructor(names: NameSource, print: PrintCalls) {
     this.#names = names
+    this.#print = print
   }
 
   body(body: Body): Expr[] {
-    return body.flatMap((expr) => this.#expr(expr))
+    const kept = body.flatMap((expr) => (isPrint(expr) ? this.#printed(expr) : [expr]))
+    return (kept.length === 0 ? [trueExpr(body[0]?.at ?? 0)] : kept).flatMap((expr) =>
+      this.#expr(expr),
+    )
+  }
+
+  /** Each operand of `print` becomes the set of its values, so that none of them stops the body. */
+  #printed(expr: CallExpr): Expr[] {
+    if (this.#print === 'erase') return []
+    const operands = expr.operands.map((operand): Term => {
+      const value: Term = { kind: 'var', name: this.#names.generated(), at: operand.at }
+      const body = [equation(value, operand, [], operand.at)]
+      return { kind: 'comprehension', of: 'set', key: undefined, value, body, at: operand.at }
+    })
+    return [{ ...expr, name: 'internal.print', operands }]
   }
 
   /** A head term: itself when nothing has to be computed, else a variable the body sets. */
@@ -162,6 +181,14 @@ export function needsWork(term: Term): boolean {
 /** A built-in given as a replacement. */
 function isFunctionName(term: Term): boolean {
   return term.kind === 'call' && term.name.startsWith(functionMark)
+}
+
+function isPrint(expr: Expr): expr is CallExpr {
+  return expr.kind === 'call' && expr.name === 'print'
+}
+
+function trueExpr(at: Place): Expr {
+  return { kind: 'term', term: { kind: 'scalar', value: true, at }, negated: false, with: [], at }
 }
 
 function equation(left: Term, right: Term, withs: readonly With[], at: Place): Expr {

@@ -51,12 +51,19 @@ function varPlaces(term: Term): (readonly [string, Place])[] {
 }
 
 function report(rule: ResolvedRule, found: readonly Unsafe[], errors: ErrorList): void {
+  const { file } = rule.module
+  for (const { name, at } of found.filter((one) => one.undeclared && !isGenerated(one.name))) {
+    const location = { file, row: placeRow(at), col: placeCol(at) }
+    errors.add('rego_compile_error', `var ${writtenName(name)} is undeclared`, location)
+  }
+  if (found.length > 0 && found.every((one) => one.undeclared)) return
   const first = new Map<string, Place>()
-  for (const { name, at } of found) {
+  for (const { name, at, undeclared } of found) {
+    if (undeclared) continue
+
     const known = first.get(name)
     if (known === undefined || at < known) first.set(name, at)
   }
-  const { file } = rule.module
   const named = [...first].filter(([name]) => !isGenerated(name))
   const suffix = sharesLine(rule) ? ` in rule ${ruleName(rule)}` : ''
   for (const [name, at] of named.sort((a, b) => a[1] - b[1])) {

@@ -19,6 +19,8 @@ import {
 export interface Unsafe {
   readonly name: string
   readonly at: Place
+  /** In an operand of `print`, which waits for nothing. */
+  readonly undeclared?: true
 }
 
 /** The body in order, closures within it too, and its unsafe variables. */
@@ -111,7 +113,11 @@ class Ordering {
       case 'call':
         return {
           ...expr,
-          operands: expr.operands.map((operand) => this.term(operand, around)),
+          operands: expr.operands.map((operand) =>
+            expr.name === 'internal.print'
+              ? this.#printed(operand, around)
+              : this.term(operand, around),
+          ),
           with: withs,
         }
       case 'every': {
@@ -165,6 +171,14 @@ class Ordering {
       default:
         return term
     }
+  }
+
+  #printed(operand: Term, around: Names): Term {
+    const before = this.unsafe.length
+    const term = this.term(operand, around)
+    const found = this.unsafe.splice(before)
+    this.unsafe.push(...found.map((one) => ({ ...one, undeclared: true as const })))
+    return term
   }
 
   #comprehension(term: Term & { kind: 'comprehension' }, around: Names): Term {

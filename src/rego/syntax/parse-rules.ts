@@ -214,9 +214,9 @@ export class RuleParser extends ExprParser {
   /** `p` or `p[x]` alone: a member of a set in v0 when it has a key, nothing otherwise. */
   #bareHead(head: Head): void {
     if (this.#version === 'v0' && head.ref.parts.length === 1) return
-    const kind = this.token.kind
-    if (kind === 'eof' || this.token.afterNewline) {
-      if (head.ref.parts.length > 0 || head.args !== undefined) return
+    if (head.args !== undefined) return
+    if (this.is('eof') || this.token.afterNewline) {
+      if (head.ref.parts.length > 0) return
       this.fault('var cannot be used for rule name', head.at)
     }
     this.unexpected()
