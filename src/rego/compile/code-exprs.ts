@@ -28,8 +28,9 @@ export function codeBody(code: BodyCode, body: Body): void {
 /** Adds the links of an expression, its `with` left aside. */
 export function codeExpr(code: BodyCode, expr: Expr): void {
   if (expr.negated) {
+    const settled = settleNegated(code, { ...expr, negated: false })
     const inner = code.nested()
-    codeExpr(inner, settleNegated(code, { ...expr, negated: false }))
+    codeExpr(inner, settled)
     const holds = inner.fold(found)
     code.links.push((next) => (frame) => !holds(frame) && next(frame))
     return
