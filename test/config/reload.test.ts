@@ -29,7 +29,8 @@ const heldTimers = () => {
     },
   }
   const fire = async (ms: number) => {
-    for (const [run, after] of [...waiting]) {
+    // Copied, because a timer that runs may start the next.
+    for (const [run, after] of Array.from(waiting)) {
       if (after !== ms) continue
       waiting.delete(run)
       run()

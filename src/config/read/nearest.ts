@@ -1,19 +1,5 @@
 /** Finds the name that somebody most likely meant: for unknown keys, values, commands and options. */
-
-const distance = (left: string, right: string): number => {
-  let previous = Array.from({ length: right.length + 1 }, (_, index) => index)
-  for (let row = 1; row <= left.length; row += 1) {
-    const current = [row]
-    for (let column = 1; column <= right.length; column += 1) {
-      const change = left[row - 1] === right[column - 1] ? 0 : 1
-      current.push(
-        Math.min(previous[column]! + 1, current[column - 1]! + 1, previous[column - 1]! + change),
-      )
-    }
-    previous = current
-  }
-  return previous[right.length]!
-}
+import { editDistance } from '../../catalog/entry/nearness.ts'
 
 const longest = 64
 
@@ -24,7 +10,7 @@ export const nearest = (text: string, candidates: readonly string[]): string | u
   if (text.length > longest) return undefined
   const wanted = comparable(text)
   const ranked = candidates
-    .map((name) => ({ name, away: distance(wanted, comparable(name)) }))
+    .map((name) => ({ name, away: editDistance(wanted, comparable(name)) }))
     .sort((left, right) => left.away - right.away)
   const best = ranked[0]
   if (!best) return undefined
