@@ -40,9 +40,8 @@ const schemeShape =
 const userinfoShape = /\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#@]+@/gi
 const namedShape =
   /((?:["']?)\b[\w-]*(?:password|passwd|secret|token|api[-_]?key|apikey|signature|authorization|cookie|credential|private[-_]?key|passphrase|session)[\w-]*["']?\s*[:=]\s*)("[^"]*"|'[^']*'|[^\s,;&"']+)/gi
-/** 32 or more characters of one word with letters and digits: a key, or an identifier that looks like one. */
-const randomShape = /(?<![\w+/=-])(?=[\w+/=-]*\d)(?=[\w+/=-]*[A-Za-z])[\w+/=-]{32,}(?![\w+/=-])/g
-const uuidShape = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
+/** A long word with letters and digits: a key, a name with a hash, or an identifier. */
+const randomShape = /(?<![\w+=-])[\w+=-]{24,}(?![\w+=-])/g
 /** Trace identifiers and SHA-256 sums are wanted in text; keys in plain hex are rarer than they are. */
 const hexShape = /^(?:[0-9a-f]{32}|[0-9a-f]{64})$/
 
@@ -57,9 +56,9 @@ export const redactText = (text: string): string =>
         .replace(schemeShape, `$1 ${redacted}`)
         .replace(namedShape, `$1${redacted}`)
         .replace(keyShapes, redacted)
-        .replace(randomShape, (word) => (isPlainIdentifier(word) ? word : redacted))
-
-const isPlainIdentifier = (word: string): boolean => uuidShape.test(word) || hexShape.test(word)
+        .replace(randomShape, (word) =>
+          hasRandomRun(word, 20) && !hexShape.test(word) ? redacted : word,
+        )
 
 const decoded = (text: string): string => {
   if (!text.includes('%')) return text
@@ -70,22 +69,13 @@ const decoded = (text: string): string => {
   }
 }
 
-/** Entropy of one segment in bits for each character; random keys lie above 3. */
-const entropy = (text: string): number => {
-  const counts = new Map<string, number>()
-  for (const character of text) counts.set(character, (counts.get(character) ?? 0) + 1)
-  let bits = 0
-  for (const count of counts.values())
-    bits -= (count / text.length) * Math.log2(count / text.length)
-  return bits
-}
+/** True when one run of letters and digits is as long as keys are, and names are not. */
+const hasRandomRun = (text: string, least: number): boolean =>
+  text
+    .split(/[^0-9A-Za-z]/)
+    .some((run) => run.length >= least && /\d/.test(run) && /[A-Za-z]/.test(run))
 
-const looksRandom = (text: string): boolean =>
-  text.length >= 20 &&
-  /\d/.test(text) &&
-  /[A-Za-z]/.test(text) &&
-  !uuidShape.test(text) &&
-  entropy(text) > 3
+const looksRandom = (text: string): boolean => text.length >= 16 && hasRandomRun(text, 16)
 
 /** A path whose segments that look like a key or a token read `REDACTED`; identifiers in UUID form stay. */
 export const redactPath = (path: string): string => {

@@ -80,11 +80,11 @@ describe('what is recorded', () => {
 
   it('is short and printable, whatever a stranger put into a field', async () => {
     const audit = trail.open()
-    audit.record(decisionOf(0, { host: `\u001b[2J${'h'.repeat(10_000)}` }))
+    audit.record(decisionOf(0, { host: `\u001b[2J.${'h'.repeat(10_000)}` }))
     await audit.close()
     const [record] = (await read()).flatMap((line) => ('record' in line ? [line.record] : []))
     expect(record!.host).toHaveLength(262)
-    expect(record!.host!.startsWith(String.raw`\u001b[2Jhhh`)).toBe(true)
+    expect(record!.host!.startsWith(String.raw`\u001b[2J.hhh`)).toBe(true)
   })
 
   it('lies in a file that only its owner reads', async () => {

@@ -114,6 +114,9 @@ describe('text', () => {
     'trace 0af7651916cd43dd8448eb211c80319c',
     'decision 5f0c8e0e-7a2c-4a7e-9f86-2f4f4d3c2b1a',
     'no rule matched at policies/inbound.rego:12',
+    'spiffe://shop.example/ns/prod1/sa/orders-service-backend-v2',
+    'pod orders-service-backend-deployment-7d9f8b6c5d-x2x4q',
+    'policies/teams/payments/egress-stripe-charges-v2.rego',
   ])('leaves %s alone', (text) => {
     expect(redactText(text)).toBe(text)
   })

@@ -6,7 +6,7 @@
  * and the chain says how many once the disk is back; with `required` the line refuses requests instead.
  */
 import type { FileHandle } from 'node:fs/promises'
-import { printable } from '../redact.ts'
+import { printable, redactText } from '../redact.ts'
 import type { TelemetrySection } from '../section.ts'
 import type { Audit, AuditState, BatchSignature, ChainHead, Recorded, SignBatch } from './audit.ts'
 import { AuditFile } from './audit-file.ts'
@@ -41,13 +41,15 @@ const estimate = (decision: Decision): number =>
   (decision.rule?.file.length ?? 0)
 
 /** Copies the record with short, printable fields: what strangers send must not fill the disk or fool a reader. */
-const trimmed = (decision: Decision): Decision =>
-  Object.fromEntries(
-    Object.entries(decision).map(([name, value]: [string, unknown]) => [
-      name,
-      typeof value === 'string' ? printable(value, longestField) : value,
-    ]),
-  ) as unknown as Decision
+const trimmed = (decision: Decision): Decision => {
+  const safe: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(decision) as [string, unknown][]) {
+    safe[name] = typeof value === 'string' ? printable(value, longestField) : value
+  }
+  // The only field that the app chooses freely, and a way to send a key out by a name that nobody resolves.
+  if (decision.host !== undefined) safe['host'] = printable(redactText(decision.host), longestField)
+  return safe as unknown as Decision
+}
 
 /** The last decisions, in a list that is cut now and then. */
 class RecentDecisions {
