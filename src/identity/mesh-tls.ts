@@ -82,6 +82,19 @@ export const meshContextOptions = (
     'ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384:ecdsa_secp521r1_sha512:ed25519:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512:RSA+SHA256:RSA+SHA384:RSA+SHA512',
 })
 
+/**
+ * OpenSSL has its own opinion on certificates; what it will not load must not reach a listener.
+ *
+ * @throws IdentityError `malformed`
+ */
+export const checkLoadable = (identity: WorkloadIdentity, trust: TrustBundles): void => {
+  try {
+    createSecureContext(meshContextOptions(identity, trust))
+  } catch (error) {
+    throw new IdentityError('malformed', `openssl does not take it: ${(error as Error).message}`)
+  }
+}
+
 /** The certificates that the other end sent, DER, leaf first; one more than is allowed at most. */
 export const chainOf = (socket: TLSSocket): readonly Buffer[] => {
   const chain: Buffer[] = []

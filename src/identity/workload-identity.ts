@@ -6,39 +6,13 @@
  */
 import { createPublicKey } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { inspect } from 'node:util'
+import { Secret } from '../secret.ts'
 import { certificatePem, readCertificate } from './certificate.ts'
 import { IdentityError } from './identity-error.ts'
 import { parseSpiffeId } from './spiffe-id.ts'
 import type { SpiffeId } from './spiffe-id.ts'
 import type { TrustBundles } from './trust-bundle.ts'
 import { checkSvidShape, verifyPeer } from './verify-peer.ts'
-
-/** Text that must not be printed: it shows `[secret]` wherever it is logged, inspected or made into JSON. */
-export class SecretText {
-  readonly #text: string
-
-  constructor(text: string) {
-    this.#text = text
-  }
-
-  /** The text itself. Call it only where the secret is handed to the library that needs it. */
-  reveal(): string {
-    return this.#text
-  }
-
-  toString(): string {
-    return '[secret]'
-  }
-
-  toJSON(): string {
-    return '[secret]'
-  }
-
-  [inspect.custom](): string {
-    return '[secret]'
-  }
-}
 
 /** One identity of this workload, complete and matched. Times are milliseconds since 1970. */
 export interface WorkloadIdentity {
@@ -47,7 +21,7 @@ export interface WorkloadIdentity {
   readonly chain: readonly Buffer[]
   readonly privateKey: KeyObject
   readonly certificatePem: string
-  readonly keyPem: SecretText
+  readonly keyPem: Secret
   /** base64url SHA-256 of the leaf's DER: the `x5t#S256` of RFC 8705. */
   readonly thumbprint: string
   readonly serial: string
@@ -89,7 +63,7 @@ export const assembleIdentity = (
     chain,
     privateKey,
     certificatePem: chain.map((der) => certificatePem(der)).join(''),
-    keyPem: new SecretText(privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()),
+    keyPem: new Secret(privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()),
     thumbprint: peer.thumbprint,
     serial: peer.serial,
     notBefore: certificate.notBefore,

@@ -72,7 +72,7 @@ describe('the layouts of a folder', () => {
     const { inspect } = await import('node:util')
     const shown = `${JSON.stringify(source.identity.current)} ${inspect(source.identity.current, { depth: 9 })} ${String(source.identity.current.keyPem)}`
     expect(shown).not.toContain('PRIVATE KEY')
-    expect(shown).toContain('[secret]')
+    expect(shown).toContain('[redacted]')
   })
 })
 

@@ -7,12 +7,11 @@
 import { watch } from 'node:fs'
 import type { FSWatcher } from 'node:fs'
 import { statSync } from 'node:fs'
-import { createSecureContext } from 'node:tls'
 import { LiveValue } from '../../live.ts'
 import type { Clock } from './clock.ts'
 import { IdentityError, IdentityFileError } from '../identity-error.ts'
 import type { IdentityEvent, IdentitySource } from './identity-source.ts'
-import { meshContextOptions } from '../mesh-tls.ts'
+import { checkLoadable } from '../mesh-tls.ts'
 import { isCurrent, watchExpiry } from './rotate.ts'
 import type { TrustBundles } from '../trust-bundle.ts'
 import type { WorkloadIdentity } from '../workload-identity.ts'
@@ -69,15 +68,6 @@ const asFileError = (error: unknown): IdentityFileError => {
   })
 }
 
-/** OpenSSL has its own opinion on certificates; what it will not load must not reach a listener. */
-const checkLoadable = (loaded: Loaded): void => {
-  try {
-    createSecureContext(meshContextOptions(loaded.identity, loaded.trust))
-  } catch (error) {
-    throw new IdentityError('malformed', `openssl does not take it: ${(error as Error).message}`)
-  }
-}
-
 /** The last good identity and trust, kept current. */
 export class IdentityKeeper implements IdentitySource {
   readonly identity: LiveValue<WorkloadIdentity>
@@ -100,7 +90,7 @@ export class IdentityKeeper implements IdentitySource {
     this.#stamp = stampOf(options.files())
     try {
       this.#loaded = options.load(undefined, 'start')
-      checkLoadable(this.#loaded)
+      checkLoadable(this.#loaded.identity, this.#loaded.trust)
       if (!isCurrent(this.#loaded.identity, options.clock.now()))
         throw new IdentityError('expired', 'the certificate is over')
     } catch (error) {
@@ -131,7 +121,7 @@ export class IdentityKeeper implements IdentitySource {
     this.#stamp = stamp
     try {
       const loaded = this.#options.load(this.#loaded, why)
-      checkLoadable(loaded)
+      checkLoadable(loaded.identity, loaded.trust)
       this.#apply(loaded)
     } catch (error) {
       this.#fail(asFileError(error))

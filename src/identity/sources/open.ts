@@ -11,6 +11,8 @@ export interface OpenIdentityOptions {
   readonly random: () => number
   /** Folder that relative paths of the section start from. */
   readonly baseDirectory: string
+  /** Stands in for the environment variable SPIFFE_ENDPOINT_SOCKET. */
+  readonly endpointSocket?: string
   onEvent(event: IdentityEvent): void
 }
 
@@ -23,8 +25,18 @@ export const openIdentity = async (
   section: IdentitySection,
   options: OpenIdentityOptions,
 ): Promise<IdentitySource> => {
-  const { directory, development } = section.source
+  const { directory, development, workload_api: workloadApi } = section.source
   if (directory) return openDirectory(section, directory, options)
   if (development) return openDevelopment(section, development, options)
+  if (workloadApi) {
+    // gRPC is large and only this source needs it.
+    const { openWorkloadApi } = await import('../workload-api/source.ts')
+    const endpointSocket = options.endpointSocket ?? process.env['SPIFFE_ENDPOINT_SOCKET']
+    return openWorkloadApi(section, workloadApi, {
+      ...options,
+      endpointSocket,
+      onEvent: (event) => options.onEvent(event),
+    })
+  }
   throw new Error('no source of identity is configured')
 }

@@ -46,6 +46,8 @@ export interface RevocationLists {
   readonly unusable: readonly { readonly file: string; readonly reason: string }[]
   /** A list whose thisUpdate is further back is stale, whatever its nextUpdate says. */
   readonly maxAgeMs: number
+  /** Whether every leaf needs a list of its issuer (the default), or lists speak only for the issuers they are of. */
+  readonly coverage?: 'every-leaf' | 'as-listed'
 }
 
 const maxListBytes = 16 * 1024 * 1024
@@ -189,7 +191,8 @@ export const checkRevocation = (
     .map((list) => Math.min(list.nextUpdate, list.thisUpdate + lists.maxAgeMs))
   const until = Math.max(...untils, Number.NEGATIVE_INFINITY)
   if (until >= now) return until
-  if (named.length === 0 && need === 'if-listed') return Number.POSITIVE_INFINITY
+  if (named.length === 0 && (need === 'if-listed' || lists.coverage === 'as-listed'))
+    return Number.POSITIVE_INFINITY
   const why =
     signed.length > 0 ? 'is stale' : named.length > 0 ? 'is not signed by it' : 'is not configured'
   throw new IdentityError('revocation-unknown', `the crl of the issuing authority ${why}`)
