@@ -186,6 +186,7 @@ describe('imports', () => {
 const packageFolders: Readonly<Record<string, readonly string[]>> = {
   yaml: ['config', 'rego'],
   'ipaddr.js': ['wire', 'rego'],
+  '@grpc/grpc-js': ['telemetry', 'identity'],
 }
 
 /** Packages for schemas of settings and for spans, which are vocabulary. */
