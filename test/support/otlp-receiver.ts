@@ -255,7 +255,7 @@ export const startOtlpReceiver = async (port = 0): Promise<OtlpReceiver> => {
 export const startOtlpGrpcReceiver = async (): Promise<OtlpReceiver> => {
   const store = new Store()
   const server = createHttp2Server()
-  server.on('session', (session) => store.sockets.add(session.socket as Socket))
+  server.on('session', (session) => store.sockets.add(session.socket))
   server.on('stream', (stream, headers) => {
     const chunks: Buffer[] = []
     stream.on('error', () => {})
@@ -264,7 +264,7 @@ export const startOtlpGrpcReceiver = async (): Promise<OtlpReceiver> => {
       const frame = Buffer.concat(chunks)
       const message = frame.subarray(5)
       const body = frame[0] === 1 ? gunzipSync(message) : message
-      store.take(String(headers[':path']), headers as IncomingHttpHeaders, body)
+      store.take(String(headers[':path']), headers, body)
       if (store.behaviour === 'blackhole') return
       const status = store.behaviour === 'accept' ? '0' : '14'
       stream.respond(

@@ -36,7 +36,7 @@ const forge = (text: string, change: (line: Line) => void): string => {
   const line = JSON.parse(text) as Line & { hash?: string }
   change(line)
   const { seq, prev, hash: _, ...content } = line
-  return writeLine({ seq: seq - 1, hash: prev }, content as never).text
+  return writeLine({ seq: seq - 1, hash: prev }, content).text
 }
 
 describe('an untouched trail', () => {
@@ -101,7 +101,7 @@ describe('tampering is found and placed', () => {
       const { seq: _, prev: __, hash: ___, ...content } = JSON.parse(text) as Line
       if (offset === 0)
         Object.assign((content as unknown as { record: object }).record, { decision: 'allow' })
-      const next = writeLine(head, content as never)
+      const next = writeLine(head, content)
       head = next.head
       return next.text
     })

@@ -5,7 +5,7 @@
  * Served by the admin listener at `/metrics`. Runs once per scrape; what it costs does not touch requests.
  */
 import { HistogramCell } from './registry.ts'
-import type { CounterCell, GaugeCell, Metric, Registry } from './registry.ts'
+import type { Metric, Registry } from './registry.ts'
 
 /** The value of `content-type` for this text. */
 export const metricsContentType = 'text/plain; version=0.0.4; charset=utf-8'
@@ -56,7 +56,7 @@ const formatMetric = (metric: Metric, lines: string[]): void => {
       formatHistogram(metric, values, cell, lines)
       continue
     }
-    const { value } = cell as CounterCell | GaugeCell
+    const { value } = cell
     lines.push(`${metric.name}${formatLabels(metric.labels, values)} ${formatNumber(value)}`)
   }
 }

@@ -7,7 +7,7 @@
 import { metric } from '../names.ts'
 import { formatMetrics } from './exposition.ts'
 import { briefBounds, durationBounds, Registry } from './registry.ts'
-import type { Label, LabelValues, RegistryLimits } from './registry.ts'
+import type { Label, LabelValues, MetricSpec, RegistryLimits } from './registry.ts'
 
 const method = {
   name: 'http_request_method',
@@ -381,11 +381,10 @@ export const openMetrics = (options: {
   declareProcess(registry, options.startTimeMs)
   return {
     ...declared,
-    observe: (key, read) =>
-      registry.observe(
-        observed[key] as unknown as { name: never; help: string; labels: readonly Label[] },
-        read as never,
-      ),
+    observe: (key, read) => {
+      const spec: MetricSpec<readonly Label[]> = observed[key]
+      registry.observe(spec, read as () => Iterable<readonly [number, ...string[]]>)
+    },
     text: () => formatMetrics(registry, options.target),
     registry,
   }

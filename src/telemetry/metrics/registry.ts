@@ -277,7 +277,7 @@ export class Registry {
           if ((count += 1) > series) return
           const cell = new GaugeCell()
           cell.set(value)
-          yield { values: values as readonly string[], cell }
+          yield { values, cell }
         }
       },
     })

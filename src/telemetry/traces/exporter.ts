@@ -8,6 +8,7 @@
 import { readFile } from 'node:fs/promises'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
+import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import type { ConnectionOptions } from 'node:tls'
 import { ExportResultCode } from '@opentelemetry/core'
@@ -38,14 +39,24 @@ class RotatingTlsAgent extends HttpsAgent {
 
   override createConnection(
     options: ConnectionOptions,
-    done?: (error: Error | null, socket: import('node:stream').Duplex) => void,
+    done?: (error: Error | null, socket: Duplex) => void,
   ): undefined {
-    const socketless = undefined as unknown as import('node:stream').Duplex
-    readTlsFiles(this.#paths).then(
-      (files) => done?.(null, connectTls({ ...options, ...files })),
-      (error: unknown) => done?.(error as Error, socketless),
-    )
+    void this.#connect(options, done)
     return undefined
+  }
+
+  async #connect(
+    options: ConnectionOptions,
+    done?: (error: Error | null, socket: Duplex) => void,
+  ): Promise<void> {
+    let files: TlsFiles
+    try {
+      files = await readTlsFiles(this.#paths)
+    } catch (error) {
+      done?.(error as Error, undefined as unknown as Duplex)
+      return
+    }
+    done?.(null, connectTls({ ...options, ...files }))
   }
 }
 
@@ -99,14 +110,19 @@ class LazyExporter implements SpanExporter {
   }
 
   export(spans: ReadableSpan[], done: Parameters<SpanExporter['export']>[1]): void {
-    this.#inner ??= this.#load()
-    this.#inner.then(
-      (inner) => inner.export(spans, done),
-      (error: unknown) => {
-        this.#inner = undefined
-        done({ code: ExportResultCode.FAILED, error: error as Error })
-      },
-    )
+    void this.#export(spans, done)
+  }
+
+  async #export(spans: ReadableSpan[], done: Parameters<SpanExporter['export']>[1]): Promise<void> {
+    let inner: SpanExporter
+    try {
+      inner = await (this.#inner ??= this.#load())
+    } catch (error) {
+      this.#inner = undefined
+      done({ code: ExportResultCode.FAILED, error: error as Error })
+      return
+    }
+    inner.export(spans, done)
   }
 
   async shutdown(): Promise<void> {

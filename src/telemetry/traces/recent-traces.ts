@@ -6,6 +6,7 @@
  */
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api'
 import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace'
+import { resourceAttribute } from '../names.ts'
 import type { AttributeValue, RecentSpan, RecentTrace } from './span.ts'
 
 const mostSpans = 200
@@ -18,15 +19,21 @@ const kindOf = (kind: SpanKind): RecentSpan['kind'] => {
   return kind === SpanKind.CLIENT ? 'client' : 'internal'
 }
 
-const plain = (attributes: object | undefined): Record<string, AttributeValue> =>
-  ({ ...attributes }) as Record<string, AttributeValue>
+const plain = (attributes: object | undefined): Record<string, AttributeValue> => ({
+  ...attributes,
+})
+
+const serviceOf = (span: ReadableSpan): string => {
+  const name = span.resource.attributes[resourceAttribute.serviceName]
+  return typeof name === 'string' ? name : ''
+}
 
 const show = (span: ReadableSpan): RecentSpan => ({
   spanId: span.spanContext().spanId,
   parentSpanId: span.parentSpanContext?.spanId,
   name: span.name,
   kind: kindOf(span.kind),
-  service: String(span.resource.attributes['service.name'] ?? ''),
+  service: serviceOf(span),
   startTime: milliseconds(span.startTime),
   durationMs: milliseconds(span.duration),
   status: span.status.code === SpanStatusCode.ERROR ? 'error' : 'unset',

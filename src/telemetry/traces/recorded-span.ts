@@ -78,7 +78,7 @@ export const safeAttributes = (attributes: Attributes, rules: SpanRules): SdkAtt
   for (const name in attributes) {
     const value = attributes[name as AttributeName]
     if (value === undefined) continue
-    if (listedAttributes.has(name)) safe[name] = safeValue(name, value, rules) as string
+    if (listedAttributes.has(name)) safe[name] = safeValue(name, value, rules)
     else rules.unlisted()
   }
   return safe
@@ -106,7 +106,7 @@ export class RecordedSpan implements Span {
   set(name: AttributeName, value: AttributeValue | undefined): void {
     if (this.#ended || value === undefined) return
     if (!listedAttributes.has(name)) return this.#rules.unlisted()
-    this.#span.setAttribute(name, safeValue(name, value, this.#rules) as string)
+    this.#span.setAttribute(name, safeValue(name, value, this.#rules))
   }
 
   setAll(attributes: Attributes): void {

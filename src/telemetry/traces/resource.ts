@@ -31,7 +31,7 @@ export const buildResource = (settings: TraceSettings, facts: ProcessFacts): Res
   const attributes: Record<string, string | number> = {
     [resourceAttribute.sdkLanguage]: 'nodejs',
     [resourceAttribute.sdkName]: 'opentelemetry',
-    [resourceAttribute.sdkVersion]: String(SDK_INFO[resourceAttribute.sdkVersion]),
+    [resourceAttribute.sdkVersion]: SDK_INFO[resourceAttribute.sdkVersion],
   }
   if (detectors.has('service')) attributes[resourceAttribute.serviceInstance] = facts.instance
   if (detectors.has('host')) {
