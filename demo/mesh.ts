@@ -1,6 +1,6 @@
 /**
  * The mesh of the quickstart: an edge, `web`, `orders` and `payments`, each with a sidecar, a certificate and a
- * configuration file of its own, and a card API outside. Everything is written below `demo/state` and made anew.
+ * configuration file of its own, and a card API outside. Everything is written below one folder and made anew.
  */
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
@@ -36,9 +36,18 @@ export interface DemoMesh {
 export const vendorHost = 'api.cards.test'
 const issuer = 'https://login.shop.test'
 
-/** Starts everything. `endpoint` is an OTLP collector, or undefined to keep the traces on the admin pages. */
-export const startMesh = async (root: string, endpoint: string | undefined): Promise<DemoMesh> => {
-  const state = join(root, 'demo', 'state')
+/** Where the demo keeps what it writes, below the folder of the project. */
+export const stateFolder = (root: string): string => join(root, 'demo', 'state')
+
+/**
+ * Starts everything. `endpoint` is an OTLP collector, or undefined to keep the traces on the admin pages. `state` is
+ * the folder that is made anew.
+ */
+export const startMesh = async (
+  root: string,
+  endpoint: string | undefined,
+  state = stateFolder(root),
+): Promise<DemoMesh> => {
   rmSync(state, { recursive: true, force: true })
   mkdirSync(state, { recursive: true })
   const key = randomBytes(24).toString('base64url')
