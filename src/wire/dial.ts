@@ -146,6 +146,10 @@ export const dialTls = async (options: DialTlsOptions): Promise<TLSSocket> => {
   const timeoutMs = Math.max(1, options.timeoutMs - (performance.now() - started))
   await settled(socket, 'secureConnect', { ...options, timeoutMs }, tlsFault)
   try {
+    // A secure context carries versions of its own, and they win over the option of the same name.
+    const version = socket.getProtocol()
+    if (version !== 'TLSv1.3' && version !== options.minVersion)
+      throw new WireError('tls-failed', 'the origin speaks only an older TLS than allowed', 'safe')
     if (!socket.authorized)
       throw new WireError('tls-failed', 'the certificate is not trusted', 'safe')
     if (peer.kind === 'verified-by') peer.verify(socket)
