@@ -125,6 +125,9 @@ describe('the text', () => {
     for (const key of keys) metrics.observe(key, () => [])
     const { types } = read(metrics.text())
     types.delete('target_info')
+    for (const [name, type] of types) {
+      expect(name.endsWith('_total'), `${name} is a ${type}`).toBe(type === 'counter')
+    }
     expect([...types.keys()].sort()).toEqual(Object.values(metric).sort())
   })
 
