@@ -21,6 +21,7 @@ import { objectFunctions } from './objects.ts'
 import type { FunctionTable, Implementation } from './operand.ts'
 import { patternFunctions } from './patterns.ts'
 import { providerFunctions } from './providers.ts'
+import { queryFunctions } from './queries.ts'
 import { requestFunctions } from './requests.ts'
 import { schemaFunctions } from './schemas.ts'
 import { setFunctions } from './sets.ts'
@@ -58,6 +59,7 @@ const tables: readonly FunctionTable[] = [
   objectFunctions,
   patternFunctions,
   providerFunctions,
+  queryFunctions,
   requestFunctions,
   schemaFunctions,
   setFunctions,
