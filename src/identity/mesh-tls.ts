@@ -167,34 +167,43 @@ const plaintextCodes: ReadonlySet<string> = new Set([
   'ERR_SSL_PACKET_LENGTH_TOO_LONG',
 ])
 
+/** The TCP socket below a TLS socket of a server. Node has no public name for it; without it less is said and counted. */
+const socketBelow = (socket: TLSSocket): Socket | undefined =>
+  (socket as unknown as { readonly _parent?: Socket | null })._parent ?? undefined
+
+/** Where each connection comes from: a socket that failed no longer knows. */
+const addresses = new WeakMap<Socket, string>()
+
+const addressOf = (socket: TLSSocket): string | undefined => {
+  const below = socketBelow(socket)
+  return socket.remoteAddress ?? (below && addresses.get(below))
+}
+
 /** Counts handshakes in flight, so that a flood of half handshakes costs no more than so many. */
 const limitHandshakes = (
   server: Server,
   most: number,
-  onOverload: (socket: Socket) => void,
+  onOverload: (address: string | undefined) => void,
 ): void => {
   let open = 0
   const pending = new WeakSet<Socket>()
-  const settle = (socket: Socket): void => {
-    if (!pending.delete(socket)) return
-    open -= 1
+  const settle = (socket: Socket | undefined): void => {
+    if (socket && pending.delete(socket)) open -= 1
   }
   server.prependListener('connection', (socket: Socket) => {
+    const { remoteAddress } = socket
     if (open >= most) {
       socket.destroy()
-      onOverload(socket)
+      onOverload(remoteAddress)
       return
     }
+    if (remoteAddress !== undefined) addresses.set(socket, remoteAddress)
     open += 1
     pending.add(socket)
     socket.once('close', () => settle(socket))
   })
-  const settleTls = (socket: TLSSocket): void => {
-    const parent = (socket as unknown as { readonly _parent?: Socket })._parent
-    if (parent) settle(parent)
-  }
-  server.prependListener('secureConnection', settleTls)
-  server.prependListener('tlsClientError', (_error: Error, socket: TLSSocket) => settleTls(socket))
+  server.prependListener('secureConnection', (socket) => settle(socketBelow(socket)))
+  server.prependListener('tlsClientError', (_error: Error, socket) => settle(socketBelow(socket)))
 }
 
 /**
@@ -217,11 +226,11 @@ export const createMeshServer = (options: MeshServerOptions): Server => {
   const stops = [identity.subscribe(rebuild), trust.subscribe(rebuild)]
   server.once('close', () => stops.forEach((stop) => stop()))
 
-  limitHandshakes(server, options.maxHandshakes ?? 256, (socket) =>
+  limitHandshakes(server, options.maxHandshakes ?? 256, (remoteAddress) =>
     options.onRefused({
       error: new Error('too many handshakes in flight'),
       phase: 'overload',
-      remoteAddress: socket.remoteAddress,
+      remoteAddress,
       thumbprint: undefined,
     }),
   )
@@ -247,7 +256,7 @@ export const createMeshServer = (options: MeshServerOptions): Server => {
   })
   server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
     const plain = plaintextCodes.has(codeOf(error))
-    const remoteAddress = socket.remoteAddress
+    const remoteAddress = addressOf(socket)
     socket.destroy()
     options.onRefused({
       error: handshakeError(error, socket),

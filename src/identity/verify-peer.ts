@@ -189,7 +189,9 @@ const judge = (chain: readonly Buffer[], trust: TrustBundles, now: number): Verd
 
 /** Verdicts that were reached under one snapshot of trust, by the bytes of the chain. Refusals are not kept. */
 const verdicts = new WeakMap<TrustBundles, Map<string, Verdict>>()
-const maxVerdicts = 10_000
+const maxVerdicts = 2_000
+/** Longer chains are judged each time: remembering them would let a peer fill memory with needless certificates. */
+const maxRememberedBytes = 8 * 1024
 
 const chainKey = (chain: readonly Buffer[]): string => {
   const hash = createHash('sha256')
@@ -215,6 +217,7 @@ export const verifyPeer = (chain: readonly Buffer[], trust: TrustBundles, now: n
   const old = known.get(key)
   if (old && now >= old.from && now <= old.until) return old.peer
   const verdict = judge(chain, trust, now)
+  if (chain.reduce((total, der) => total + der.length, 0) > maxRememberedBytes) return verdict.peer
   if (known.size >= maxVerdicts) known.clear()
   known.set(key, verdict)
   return verdict.peer

@@ -27,6 +27,7 @@ import {
 /** Issues every workload of the folder again, with the same ids, DNS names and length of life, and fresh keys. */
 export const rotateIdentities = (folder: string, now: number): readonly string[] => {
   const authority = openAuthority(folder)
+  writeRevocationLists(folder, now)
   return workloadFolders(folder).map((target) => {
     const old = leafOf(target)
     const uri = old.names.find((name) => name.kind === 'uri')
@@ -51,7 +52,6 @@ export const rotateIntermediate = (folder: string, now: number): readonly string
     `intermediate ${now}`,
   )
   saveAuthority(folder, made, names.authority, names.authorityKey)
-  writeRevocationLists(folder, now)
   return rotateIdentities(folder, now)
 }
 

@@ -6,6 +6,7 @@
 import { createPrivateKey } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { IdentityError, IdentityFileError } from '../identity-error.ts'
 import { DerError } from '../x509/der.ts'
 import { readPemBlocks } from '../x509/pem.ts'
@@ -61,8 +62,13 @@ export const aboutFile = <T>(file: string, expected: string, fix: string, read: 
  * @returns a warning when the policy lets it pass
  */
 export const checkKeyPermissions = (file: string, policy: KeyFilePolicy): string | undefined => {
-  const mode = (statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & 0o777
-  if ((mode & 0o027) === 0) return undefined
+  const modeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.mode ?? 0
+  const mode = modeOf(file) & 0o777
+  if ((mode & 0o027) === 0) {
+    // World-writable without the sticky bit: anybody may put another key in its place.
+    const open = (modeOf(dirname(file)) & 0o1002) === 0o002
+    return open ? 'anybody can replace files in the folder of the private key' : undefined
+  }
   const got = `mode ${mode.toString(8).padStart(4, '0')}`
   if (policy === 'unsafe_readable')
     return `the private key has ${got}: others can read or change it`
@@ -109,3 +115,16 @@ export const chainFrom = (content: Buffer, file: string): readonly Buffer[] => {
     throw new IdentityFileError({ file, expected, got: 'no certificate', fix })
   return blocks.map((block) => block.der)
 }
+
+/** Names, inodes, sizes and times of files: cheap to compare, and different after any write or symlink swap. */
+export const stampOf = (files: readonly string[]): string =>
+  files
+    .map((file) => {
+      try {
+        const stat = statSync(file, { bigint: true })
+        return `${file}:${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`
+      } catch {
+        return `${file}:absent`
+      }
+    })
+    .join('\n')

@@ -6,12 +6,12 @@
  */
 import { watch } from 'node:fs'
 import type { FSWatcher } from 'node:fs'
-import { statSync } from 'node:fs'
 import { LiveValue } from '../../live.ts'
 import type { Clock } from './clock.ts'
 import { IdentityError, IdentityFileError } from '../identity-error.ts'
 import type { IdentityEvent, IdentitySource } from './identity-source.ts'
 import { checkLoadable } from '../mesh-tls.ts'
+import { stampOf } from './files.ts'
 import { isCurrent, watchExpiry } from './rotate.ts'
 import type { TrustBundles } from '../trust-bundle.ts'
 import type { WorkloadIdentity } from '../workload-identity.ts'
@@ -44,19 +44,6 @@ export interface KeeperOptions {
   readonly renewAt?: (loaded: Loaded) => number
   onEvent(event: IdentityEvent): void
 }
-
-/** Names, inodes, sizes and times of files: cheap to compare, and different after any write or symlink swap. */
-const stampOf = (files: readonly string[]): string =>
-  files
-    .map((file) => {
-      try {
-        const stat = statSync(file, { bigint: true })
-        return `${file}:${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`
-      } catch {
-        return `${file}:absent`
-      }
-    })
-    .join('\n')
 
 const asFileError = (error: unknown): IdentityFileError => {
   if (error instanceof IdentityFileError) return error

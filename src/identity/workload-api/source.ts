@@ -12,7 +12,8 @@ import type { IdentitySection, WorkloadApiSection } from '../section.ts'
 import type { Clock } from '../sources/clock.ts'
 import type { IdentityEvent, IdentitySource } from '../sources/identity-source.ts'
 import { watchExpiry } from '../sources/rotate.ts'
-import { readTrustFiles, trustFilePaths } from '../sources/trust-files.ts'
+import { stampOf } from '../sources/files.ts'
+import { readTrustFiles, trustFileNames, trustFilePaths } from '../sources/trust-files.ts'
 import { parseTrustDomain } from '../spiffe-id.ts'
 import { bundleOf, readJwtBundle, trustIn } from '../trust-bundle.ts'
 import type { BundleKey, TrustBundle, TrustBundles } from '../trust-bundle.ts'
@@ -42,6 +43,8 @@ export interface WorkloadApiSourceOptions {
   readonly endpointSocket: string | undefined
   onEvent(event: IdentityEvent): void
 }
+
+const checkFilesEveryMs = 2_000
 
 const keyOf = (der: Buffer): KeyObject => {
   try {
@@ -181,12 +184,28 @@ export const openWorkloadApi = (
   const state = new WorkloadApiState(section, workloadApi, options, origin)
   const fault = new LiveValue<IdentityFileError | undefined>(undefined)
   const jwtBundles = new LiveValue<JwtBundles>(new Map())
+  /** Bundles and CRLs from files change without the agent knowing. */
+  const watchFiles = (onChange: () => void): (() => void) => {
+    const files = trustFileNames(trustFilePaths(section, options.baseDirectory))
+    let stamp = stampOf(files)
+    let cancel: () => void = () => undefined
+    const look = (): void => {
+      const next = stampOf(files)
+      if (next !== stamp) onChange()
+      stamp = next
+      cancel = options.clock.after(checkFilesEveryMs, look)
+    }
+    if (files.length > 0) cancel = options.clock.after(checkFilesEveryMs, look)
+    return () => cancel()
+  }
   return new Promise((resolve, reject) => {
     let live:
       | { readonly identity: LiveValue<WorkloadIdentity>; readonly trust: LiveValue<TrustBundles> }
       | undefined
     let stopExpiry: () => void = () => undefined
-    let last = ''
+    let stopFiles: () => void = () => undefined
+    let last: X509SvidResponse | undefined
+    let mark = ''
     const giveUp = (error: IdentityFileError): void => {
       cancelTimer()
       client.close()
@@ -211,6 +230,7 @@ export const openWorkloadApi = (
       const identity = new LiveValue(understood.identity)
       live = { identity, trust: new LiveValue(understood.trust) }
       fault.set(undefined)
+      stopFiles = watchFiles(() => last && take(last))
       stopExpiry = watchExpiry(identity, options.clock, (percent, secondsLeft) => {
         if (percent < 100 && fault.current === undefined) return
         options.onEvent({ kind: 'expiring', percent, secondsLeft })
@@ -223,31 +243,34 @@ export const openWorkloadApi = (
           client.fetchJwtSvids({ audiences, spiffeId: identity.current.spiffeId.uri }),
         close: () => {
           stopExpiry()
+          stopFiles()
           client.close()
         },
       })
     }
+    const take = (response: X509SvidResponse): void => {
+      try {
+        const understood = state.understand(response, live?.trust.current)
+        last = response
+        if (!live) return begin(understood)
+        live.trust.set(understood.trust)
+        const trustDomains = [...understood.trust.byTrustDomain.keys()]
+        options.onEvent({ kind: 'trust-changed', trustDomains })
+        if (understood.identity.thumbprint !== live.identity.current.thumbprint) {
+          live.identity.set(understood.identity)
+          options.onEvent({ kind: 'rotated', identity: understood.identity })
+        }
+        return recovered()
+      } catch (error) {
+        return failed(error)
+      }
+    }
     client.watchX509Svids({
       onMessage: (response) => {
-        try {
-          const mark = fingerprint(response)
-          if (live && mark === last) return recovered()
-          const understood = state.understand(response, live?.trust.current)
-          last = mark
-          if (!live) return begin(understood)
-          live.trust.set(understood.trust)
-          options.onEvent({
-            kind: 'trust-changed',
-            trustDomains: [...understood.trust.byTrustDomain.keys()],
-          })
-          if (understood.identity.thumbprint !== live.identity.current.thumbprint) {
-            live.identity.set(understood.identity)
-            options.onEvent({ kind: 'rotated', identity: understood.identity })
-          }
-          return recovered()
-        } catch (error) {
-          return failed(error)
-        }
+        const next = fingerprint(response)
+        if (live && next === mark && fault.current === undefined) return
+        mark = next
+        take(response)
       },
       onFault: (error: WorkloadApiError) => {
         failed(error)
