@@ -1,10 +1,17 @@
 /** The table of commands. The help text, the reference and the parser are made from it; its order is theirs. */
 import type { Command } from './command.ts'
+import { apis } from './commands/apis.ts'
+import { audit } from './commands/audit.ts'
+import { apis } from './commands/apis.ts'
 import { certs } from './commands/certs.ts'
 import { check } from './commands/check.ts'
 import { docs } from './commands/docs.ts'
+import { env } from './commands/env.ts'
+import { env } from './commands/env.ts'
 import { health } from './commands/health.ts'
+import { policy } from './commands/policy.ts'
 import { runSidecar } from './commands/run.ts'
+import { insight } from './commands/status.ts'
 import { versionCommand } from './commands/version.ts'
 
 /** Every command. */
@@ -12,7 +19,14 @@ export const commands: readonly Command[] = [
   runSidecar,
   check,
   health,
+  ...insight,
+  ...policy,
+  ...apis,
   ...certs,
+  ...apis,
+  env,
+  ...audit,
+  env,
   docs(() => commands),
   versionCommand,
 ]

@@ -8,7 +8,7 @@
  * ? 78                     the exit code, 0 when absent
  * -- sallyport.yaml --     a file of the folder that the commands run in, until the next such line
  * ```
- * `…` stands for any text within a line. Lines that begin with `#` are for readers.
+ * `…` stands for any text within a line. Lines before the first command that begin with `#` are for readers.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -56,7 +56,7 @@ export const parseScript = (text: string): Script => {
       files[file] += `${line}\n`
       continue
     }
-    if (line.startsWith('#') || line === '') continue
+    if (line === '' || (line.startsWith('#') && steps.length === 0)) continue
     if (line.startsWith('$ ')) {
       steps.push({ words: wordsOf(line.slice(2)), out: [], err: [], code: 0, line: index + 1 })
       continue
