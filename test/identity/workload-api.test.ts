@@ -1,5 +1,6 @@
 /** The SPIFFE Workload API over a real socket: our client against our server, and each fault that an agent can have. */
-import { createPublicKey, generateKeyPairSync } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto'
+import type { JsonWebKeyInput } from 'node:crypto'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,9 +8,11 @@ import { Server, ServerCredentials, status } from '@grpc/grpc-js'
 import { afterEach, describe, expect, it } from 'vitest'
 import { validFor } from '../../src/identity/authority.ts'
 import { identitySection } from '../../src/identity/section.ts'
+import { initAuthority } from '../../src/identity/sources/authority-folder.ts'
 import { systemClock } from '../../src/identity/sources/clock.ts'
 import type { IdentityEvent } from '../../src/identity/sources/identity-source.ts'
 import { verifyPeer } from '../../src/identity/verify-peer.ts'
+import { openAuthorityContent } from '../../src/identity/workload-api/authority-content.ts'
 import { WorkloadApiClient } from '../../src/identity/workload-api/client.ts'
 import { endpointTarget } from '../../src/identity/workload-api/endpoint.ts'
 import { paths } from '../../src/identity/workload-api/messages.ts'
@@ -18,6 +21,7 @@ import { serveWorkloadApi } from '../../src/identity/workload-api/server.ts'
 import { openWorkloadApi } from '../../src/identity/workload-api/source.ts'
 import { LiveValue } from '../../src/live.ts'
 import { aTrustDomain } from '../support/certificates.ts'
+import { HeldClock } from '../support/held-clock.ts'
 import type { TrustDomain } from '../support/certificates.ts'
 
 const hour = 3_600_000
@@ -309,5 +313,48 @@ describe('the client', () => {
     await until(() => delays.length === 7)
     expect(delays).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000])
     expect(new Set(faults)).toEqual(new Set(['UNAVAILABLE']))
+  })
+})
+
+describe('the development authority', () => {
+  it('serves identities that our source takes, renews them, and signs jwt-svids that its bundle verifies', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'authority-'))
+    closers.push(() => rmSync(folder, { recursive: true, force: true }))
+    initAuthority(folder, { trustDomain: 'shop.local', now: Date.now() })
+    const clock = new HeldClock(Date.now() - 35 * 60_000)
+    const content = openAuthorityContent({
+      folder,
+      spiffeIds: ['spiffe://shop.local/orders', 'spiffe://shop.local/web'],
+      lifetimeMs: hour,
+      clock,
+      random: () => 0.5,
+      onFault: (error) => expect.fail(String(error)),
+    })
+    closers.push(() => content.close())
+    const server = await serveWorkloadApi(aSocket(), content)
+    closers.push(() => server.close())
+    const { source } = await open(server.address)
+    const before = source.identity.current
+    expect(before.spiffeId.uri).toBe('spiffe://shop.local/orders')
+    clock.advance(35 * 60_000)
+    await until(() => source.identity.current.serial !== before.serial)
+    await until(() => source.jwtBundles.current.size === 1)
+    const [svid] = await source.fetchJwtSvids(['spiffe://shop.local/payments'])
+    const [head, body, signature] = svid!.token.split('.') as [string, string, string]
+    const { kid } = JSON.parse(Buffer.from(head, 'base64url').toString()) as { kid: string }
+    const key = createPublicKey({
+      key: source.jwtBundles.current.get('shop.local')!.get(kid) as JsonWebKeyInput['key'],
+      format: 'jwk',
+    })
+    const good = verify(
+      'sha256',
+      Buffer.from(`${head}.${body}`),
+      { key, dsaEncoding: 'ieee-p1363' },
+      Buffer.from(signature, 'base64url'),
+    )
+    expect([good, JSON.parse(Buffer.from(body, 'base64url').toString())]).toMatchObject([
+      true,
+      { sub: 'spiffe://shop.local/orders', aud: ['spiffe://shop.local/payments'] },
+    ])
   })
 })
