@@ -149,7 +149,7 @@ const audit = z
     delay: duration()
       .prefault('200ms')
       .describe('Time until a batch is written and signed; 200ms by default.'),
-    batch: z.int().positive().default(512).describe('Records in one signed batch.'),
+    batch: z.int().positive().default(128).describe('Records in one signed batch.'),
     rotate_size: size()
       .prefault('64MiB')
       .describe(

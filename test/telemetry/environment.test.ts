@@ -203,6 +203,13 @@ describe('variables that cannot be used', () => {
     expect(warnings[0]).toContain('OTEL_RESOURCE_ATTRIBUTES is ignored as a whole')
   })
 
+  it('a proxy that the gRPC library would use is reported, unless the collector may be named as an exception', () => {
+    const grpc = { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', http_proxy: 'http://127.0.0.1:15001' }
+    expect(resolve(grpc).warnings.join()).toContain('http_proxy would carry spans over gRPC')
+    expect(resolve({ ...grpc, no_grpc_proxy: 'collector' }).warnings).toEqual([])
+    expect(resolve({ http_proxy: 'http://127.0.0.1:15001' }).warnings).toEqual([])
+  })
+
   it('an empty variable is the same as none', () => {
     expect(resolve({ OTEL_TRACES_SAMPLER: '', OTEL_EXPORTER_OTLP_ENDPOINT: ' ' })).toEqual(
       resolve({}),

@@ -5,7 +5,7 @@
  * member, so that an edit is found on the line where it happened; a seal signs the hash of the line before it, and
  * with it everything up to there.
  */
-import { createHash } from 'node:crypto'
+import { hash as hashOf } from 'node:crypto'
 import type { ChainHead } from './audit.ts'
 import type { Decision } from './record.ts'
 
@@ -53,7 +53,7 @@ const tailLength = ',"hash":""}'.length + 64
 const escapeSeparators = (text: string): string =>
   text.replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029')
 
-const digest = (text: string): string => createHash('sha256').update(text).digest('hex')
+const digest = (text: string): string => hashOf('sha256', text)
 
 /** Appends one line to the chain: its text without line feed, and the new head. */
 export const writeLine = (

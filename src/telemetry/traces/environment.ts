@@ -281,6 +281,16 @@ const readLogLevel = (reader: Reader): TraceSettings['logLevel'] => {
 const path = (reader: Reader, name: string): string | undefined =>
   reader.text(`OTEL_EXPORTER_OTLP_TRACES_${name}`, `OTEL_EXPORTER_OTLP_${name}`)?.value
 
+/** The gRPC library takes a proxy from the environment by itself; over HTTP the exporter always connects directly. */
+const warnOfProxy = (reader: Reader): void => {
+  const proxy = reader.text('grpc_proxy', 'https_proxy', 'http_proxy')
+  if (proxy === undefined || reader.text('no_grpc_proxy', 'no_proxy') !== undefined) return
+  reader.warn(
+    proxy.name,
+    'would carry spans over gRPC: name the collector in no_grpc_proxy, or export over http/protobuf',
+  )
+}
+
 /** Joins section and environment. Never throws. */
 export const resolveTraceSettings = (
   section: TelemetrySection,
@@ -304,6 +314,7 @@ export const resolveTraceSettings = (
   const protocol = traces.protocol ?? readProtocol(reader) ?? 'http/protobuf'
   const queue = traces.queue ?? reader.count('OTEL_BSP_MAX_QUEUE_SIZE') ?? 8_192
   const batch = traces.batch ?? reader.count('OTEL_BSP_MAX_EXPORT_BATCH_SIZE') ?? 512
+  if (protocol === 'grpc') warnOfProxy(reader)
   const settings: TraceSettings = {
     recording: disabled ? 'off' : 'on',
     serviceName:
