@@ -1,5 +1,10 @@
 /** Dialling: to the checked address only, and to nobody but the expected peer. */
-import { createServer as createTcpServer, type AddressInfo, type Server } from 'node:net'
+import {
+  createServer as createTcpServer,
+  type AddressInfo,
+  type Server,
+  type Socket,
+} from 'node:net'
 import { createServer as createTlsServer, createSecureContext } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
 import { extension } from '../../src/identity/x509/write.ts'
@@ -8,12 +13,18 @@ import { WireError } from '../../src/wire/wire-error.ts'
 import { aLeaf, aTrustDomain, replaced } from '../support/certificates.ts'
 
 const servers: Server[] = []
+const sockets: Socket[] = []
 afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy()
   for (const server of servers.splice(0)) await new Promise((resolve) => server.close(resolve))
 })
 
 const listen = async (server: Server): Promise<number> => {
   servers.push(server)
+  server.on('connection', (socket: Socket) => {
+    socket.on('error', () => undefined)
+    sockets.push(socket)
+  })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return (server.address() as AddressInfo).port
 }

@@ -311,7 +311,10 @@ export class Http1ClientConnection {
       if (this.#pending.length > 0) this.socket.pause()
       return false
     }
-    if (this.socket.isPaused()) this.socket.resume()
+    if (this.socket.isPaused()) {
+      this.socket.resume()
+      this.expectWithin(this.options.timeouts.stream_idle, call.options.deadline)
+    }
     if (this.#pending.length === 0) return false
     this.expectWithin(this.options.timeouts.stream_idle, call.options.deadline)
     const used = body.next(this.#pending)

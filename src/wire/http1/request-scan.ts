@@ -15,45 +15,84 @@ export const findHeadEnd = (bytes: Buffer, searched: number): number => {
   return at === -1 ? -1 : at + 4
 }
 
-/**
- * Looks at the bytes of an incomplete head that are new since `searched`. Gives whether the request line is complete
- * and was found good. Throws what the whole head would throw.
- */
-export const checkPartialHead = (
-  bytes: Buffer,
-  searched: number,
-  lineSeen: boolean,
-  rules: RequestRules,
-): boolean => {
-  for (let i = searched; i < bytes.length; i++) {
-    const code = bytes[i]!
-    const afterCr = i > 0 && bytes[i - 1] === 0x0d
-    if (code === 0x0a ? !afterCr : afterCr) throw malformed()
-    if ((code < 0x20 && code !== 0x09 && code !== 0x0a && code !== 0x0d) || code === 0x7f)
-      throw malformed()
+/** What is known of one head that has not arrived whole. */
+export class RequestScan {
+  readonly #rules: RequestRules
+  #searched = 0
+  #lineSeen = false
+  #emptyLineSkipped = false
+
+  constructor(rules: RequestRules) {
+    this.#rules = rules
   }
-  let seen = lineSeen
-  if (!seen) {
+
+  /** Whether nothing of a head was seen since the last reset. */
+  get isFresh(): boolean {
+    return this.#searched === 0
+  }
+
+  reset(): void {
+    this.#searched = 0
+    this.#lineSeen = false
+    this.#emptyLineSkipped = false
+  }
+
+  /** Leaves out one empty line before a request, which some clients send behind a body (RFC 9112 §2.2). */
+  withoutEmptyLine(bytes: Buffer): Buffer {
+    if (bytes[0] !== 0x0d || bytes[1] !== 0x0a || this.#emptyLineSkipped) return bytes
+    this.#emptyLineSkipped = true
+    this.#searched = 0
+    return bytes.subarray(2)
+  }
+
+  /** The offset behind the head, or -1 while it is incomplete. Throws what the whole head would throw. */
+  find(bytes: Buffer): number {
+    const end = findHeadEnd(bytes, this.#searched)
+    if (end !== -1) return end
+    checkNewBytes(bytes, this.#searched)
+    this.#checkLine(bytes)
+    const { maxHead } = this.#rules
+    if (bytes.length > maxHead)
+      throw new WireError('headers-too-large', `the head is longer than ${maxHead} bytes`)
+    this.#searched = bytes.length
+    return -1
+  }
+
+  #checkLine(bytes: Buffer): void {
+    if (this.#lineSeen) return
+    const { maxTarget } = this.#rules
     const end = bytes.indexOf('\r\n')
     if (end !== -1) {
-      readRequestLine(bytes.toString('latin1', 0, end), rules)
-      seen = true
-    } else if (bytes.length > rules.maxTarget + 64)
-      throw new WireError(
-        'target-too-long',
-        `the request target is longer than ${rules.maxTarget} bytes`,
-      )
+      readRequestLine(bytes.toString('latin1', 0, end), this.#rules)
+      this.#lineSeen = true
+    } else if (bytes.length > maxTarget + 64)
+      throw new WireError('target-too-long', `the request target is longer than ${maxTarget} bytes`)
   }
-  if (bytes.length > rules.maxHead)
-    throw new WireError('headers-too-large', `the head is longer than ${rules.maxHead} bytes`)
-  return seen
 }
 
-const malformed = (): WireError =>
-  new WireError('malformed', 'the head holds a control byte, or a bare CR or LF')
+const checkNewBytes = (bytes: Buffer, from: number): void => {
+  for (let i = from; i < bytes.length; i++) {
+    const code = bytes[i]!
+    const afterCr = i > 0 && bytes[i - 1] === 0x0d
+    const isStray = code === 0x0a ? !afterCr : afterCr
+    const isControl = code < 0x20 && code !== 0x09 && code !== 0x0a && code !== 0x0d
+    if (isStray || isControl || code === 0x7f)
+      throw new WireError('malformed', 'the head holds a control byte, or a bare CR or LF')
+  }
+}
 
-/** The rules of heads that follow from a listener's options. */
-export const requestRules = (options: Http1ServerOptions): RequestRules => ({
+const rulesByOptions = new WeakMap<Http1ServerOptions, RequestRules>()
+
+/** The rules of heads that follow from a listener's options; made once for each listener. */
+export const requestRules = (options: Http1ServerOptions): RequestRules => {
+  const known = rulesByOptions.get(options)
+  if (known !== undefined) return known
+  const rules = rulesFrom(options)
+  rulesByOptions.set(options, rules)
+  return rules
+}
+
+const rulesFrom = (options: Http1ServerOptions): RequestRules => ({
   maxHead: options.limits.head_size,
   maxTarget: options.limits.target_size,
   mode: options.mode,

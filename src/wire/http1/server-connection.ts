@@ -11,7 +11,7 @@ import type { Timer } from '../timers.ts'
 import { WireError } from '../wire-error.ts'
 import { BodyReader } from './body-reader.ts'
 import { Outbox } from './outbox.ts'
-import { findHeadEnd, checkPartialHead, requestRules } from './request-scan.ts'
+import { RequestScan, requestRules } from './request-scan.ts'
 import { readRequestHead, type RequestRules } from './request-head.ts'
 import type { Http1ServerHandlers, Http1ServerOptions } from './server.ts'
 import { Http1Request } from './server-request.ts'
@@ -35,10 +35,7 @@ export class Http1ServerConnection implements ServerConnection {
   readonly #body: BodyReader
   /** Bytes that arrived and are not used yet. */
   #pending: Buffer = nothing
-  /** How much of the pending head was already searched for its end. */
-  #searched = 0
-  #lineSeen = false
-  #emptyLineSkipped = false
+  readonly #scan: RequestScan
   #request: Http1Request | undefined
   #reading = false
   /** Whether what is thrown now comes from a handler, not from a parser. */
@@ -58,6 +55,7 @@ export class Http1ServerConnection implements ServerConnection {
     this.remotePort = socket.remotePort ?? 0
     this.outbox = new Outbox(socket)
     this.#rules = requestRules(options)
+    this.#scan = new RequestScan(this.#rules)
     this.#body = new BodyReader(options.limits.chunk_extension_size)
     this.#idle = options.wheel.timer(() => this.#guard(() => this.#onIdle()))
     this.#total = options.wheel.timer(() => this.#guard(() => this.#onTotal()))
@@ -175,6 +173,10 @@ export class Http1ServerConnection implements ServerConnection {
     else this.#lose(new WireError('client-gone', 'the client closed the connection'))
   }
 
+  readonly #onFinish = (): void => {
+    if (!this.#closed) this.#idle.arm(this.options.timeouts.linger)
+  }
+
   readonly #onError = (): void => {
     // `close` follows, and says all that the request needs to know.
   }
@@ -184,12 +186,13 @@ export class Http1ServerConnection implements ServerConnection {
   }
 
   readonly #onDrain = (): void => {
-    this.#idle.disarm()
     const request = this.#request
+    if (this.#lingerLeft !== -1) return
+    this.#idle.disarm()
     if (request !== undefined) {
       if (!request.bodyComplete) this.#idle.arm(this.options.timeouts.stream_idle)
       this.#guard(() => request.drained())
-    } else if (this.#lingerLeft === -1) this.#idle.arm(this.options.timeouts.keep_alive)
+    } else this.#idle.arm(this.options.timeouts.keep_alive)
     if (!this.#reading) this.#read()
   }
 
@@ -278,25 +281,18 @@ export class Http1ServerConnection implements ServerConnection {
   /** Gives true when a request was handed on, false when more bytes are needed. */
   #readHead(): boolean {
     if (this.socket.isPaused()) this.socket.resume()
-    let pending = this.#pending
-    // One empty line before a request is what some clients send behind a body (RFC 9112 §2.2).
-    if (pending[0] === 0x0d && pending[1] === 0x0a && !this.#emptyLineSkipped) {
-      pending = this.#pending = pending.subarray(2)
-      this.#searched = 0
-      this.#emptyLineSkipped = true
-    }
-    if (pending.length === 0) return false
-    const end = findHeadEnd(pending, this.#searched)
+    if (this.#pending.length === 0) return false
+    const isFirst = this.#scan.isFresh
+    this.#pending = this.#scan.withoutEmptyLine(this.#pending)
+    const end = this.#pending.length === 0 ? -1 : this.#scan.find(this.#pending)
     if (end === -1) {
-      this.#waitForHead(pending)
+      if (isFirst || !this.#idle.armed) this.#idle.arm(this.options.timeouts.headers)
       return false
     }
-    const text = pending.toString('latin1', 0, end)
+    const text = this.#pending.toString('latin1', 0, end)
     const { head, keepAlive } = readRequestHead(text, this.#rules)
     this.#use(end)
-    this.#searched = 0
-    this.#lineSeen = false
-    this.#emptyLineSkipped = false
+    this.#scan.reset()
     this.#idle.disarm()
     this.#requests++
     const request = new Http1Request(this, head, keepAlive)
@@ -306,12 +302,6 @@ export class Http1ServerConnection implements ServerConnection {
     this.#handlers.onRequest(request)
     this.#inHandler = false
     return true
-  }
-
-  #waitForHead(pending: Buffer): void {
-    if (this.#searched === 0 || !this.#idle.armed) this.#idle.arm(this.options.timeouts.headers)
-    this.#lineSeen = checkPartialHead(pending, this.#searched, this.#lineSeen, this.#rules)
-    this.#searched = pending.length
   }
 
   #expectBody(framing: Framing): void {
@@ -331,7 +321,10 @@ export class Http1ServerConnection implements ServerConnection {
       return false
     }
     if (this.socket.isPaused()) this.socket.resume()
-    if (this.#pending.length === 0) return false
+    if (this.#pending.length === 0) {
+      if (!this.#idle.armed) this.#idle.arm(this.options.timeouts.stream_idle)
+      return false
+    }
     const body = this.#body
     this.#use(body.next(this.#pending))
     const limit = this.options.limits.body_size
@@ -372,7 +365,9 @@ export class Http1ServerConnection implements ServerConnection {
     this.outbox.flush()
     this.#pending = nothing
     this.#total.disarm()
-    this.#idle.arm(this.options.timeouts.linger)
+    // A slow reader gets the rest of its answer first; only then the short time to let go begins.
+    this.#idle.arm(this.options.timeouts.stream_idle)
+    this.socket.once('finish', this.#onFinish)
     this.#lingerLeft =
       body === 'everything-arrived' ? this.options.limits.pipelined_size : 1024 * 1024
     this.socket.end()
