@@ -2,11 +2,9 @@
 import type { Command } from './command.ts'
 import { apis } from './commands/apis.ts'
 import { audit } from './commands/audit.ts'
-import { apis } from './commands/apis.ts'
 import { certs } from './commands/certs.ts'
 import { check } from './commands/check.ts'
 import { docs } from './commands/docs.ts'
-import { env } from './commands/env.ts'
 import { env } from './commands/env.ts'
 import { health } from './commands/health.ts'
 import { policy } from './commands/policy.ts'
@@ -23,8 +21,6 @@ export const commands: readonly Command[] = [
   ...policy,
   ...apis,
   ...certs,
-  ...apis,
-  env,
   ...audit,
   env,
   docs(() => commands),
