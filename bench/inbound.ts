@@ -26,6 +26,8 @@ const node = process.execPath
 export interface InboundOptions {
   readonly rounds: number
   readonly seconds: number
+  /** `alone` measures the sidecar without its peers, for a profile. */
+  readonly peers: 'all' | 'alone'
 }
 
 interface Setup {
@@ -197,7 +199,17 @@ export const benchInbound = async (options: InboundOptions): Promise<Table> => {
     const port = await freePort()
     const file = join(setup.folder, 'sallyport.yaml')
     writeFileSync(file, sidecarConfig(setup, port, await freePort()))
-    startPinned(proxyCore, [node, join(import.meta.dirname, 'sidecar-process.ts'), file])
+    startPinned(proxyCore, [
+      node,
+      ...(process.env['BENCH_NODE_OPTIONS']?.split(' ') ?? []),
+      join(import.meta.dirname, 'sidecar-process.ts'),
+      file,
+    ])
+    await waitForPort(port)
+    const run = (to: number) => async () => runLoad(await loadFor(setup, to, options, preload))
+    const ours: Contender = { name: 'sallyport, full inbound hop', run: run(port) }
+    const title = 'full inbound hop, requests/s on one core'
+    if (options.peers === 'alone') return await alternate(title, [ours], options.rounds)
     const oldPort = await freePort()
     startPinned(proxyCore, [
       node,
@@ -205,11 +217,9 @@ export const benchInbound = async (options: InboundOptions): Promise<Table> => {
       file,
       String(oldPort),
     ])
-    await waitForPort(port)
     await waitForPort(oldPort)
-    const run = (to: number) => async () => runLoad(await loadFor(setup, to, options, preload))
     const contenders: Contender[] = [
-      { name: 'sallyport, full inbound hop', run: run(port) },
+      ours,
       { name: 'same stages on https + http-proxy', run: run(oldPort), goal: 4 },
     ]
     if (hasProgram('haproxy')) {
@@ -226,7 +236,7 @@ export const benchInbound = async (options: InboundOptions): Promise<Table> => {
         { name: 'HAProxy, TLS and jwt_verify ES256', run: run(jwt), goal: 3.5 },
       )
     }
-    return await alternate('full inbound hop, requests/s on one core', contenders, options.rounds)
+    return await alternate(title, contenders, options.rounds)
   } finally {
     rmSync(setup.folder, { recursive: true, force: true })
   }

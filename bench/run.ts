@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- NAME…] [--json] [--rounds N] [--seconds N]`: runs benchmarks and writes each result, with the
+ * `npm run bench [-- NAME…] [--json] [--rounds N] [--seconds N] [--alone]`: runs benchmarks and writes each result, with the
  * machine and the versions that it was measured on, to `bench/results/NAME.json` and `NAME.md`.
  */
 import { execFileSync } from 'node:child_process'
@@ -7,13 +7,11 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { benchInbound } from './inbound.ts'
+import { benchInbound, type InboundOptions } from './inbound.ts'
 import { stopAll } from './processes.ts'
 import { formatTable, type Table } from './table.ts'
 
-const benchmarks: Readonly<
-  Record<string, (options: { rounds: number; seconds: number }) => Promise<Table>>
-> = {
+const benchmarks: Readonly<Record<string, (options: InboundOptions) => Promise<Table>>> = {
   inbound: benchInbound,
 }
 
@@ -23,6 +21,7 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '4' },
+    alone: { type: 'boolean', default: false },
   },
 })
 
@@ -60,6 +59,7 @@ try {
     const table = await benchmark({
       rounds: Number(values.rounds),
       seconds: Number(values.seconds),
+      peers: values.alone ? 'alone' : 'all',
     })
     const result = { name, command: `npm run bench -- ${name}`, machine, ...table }
     const text = `${formatTable(table)}\nMachine: ${Object.entries(machine)
