@@ -74,13 +74,22 @@ export const openCore = async (
     const { notAfter, spiffeId } = identity.identity.current
     return [[(notAfter - world.now()) / 1_000, spiffeId.uri]]
   })
+  const livePolicy = new LiveValue(policy)
+  const tellPolicy = ({ revision }: PolicyRevision): void => {
+    telemetry.metrics.policyInfo.clear()
+    telemetry.metrics.policyInfo.with(revision).set(1)
+  }
+  tellPolicy(policy)
+  livePolicy.subscribe(tellPolicy)
+  identity.identity.subscribe(() => telemetry.metrics.identityRotations.with('leaf', 'ok').add())
+  identity.trust.subscribe(() => telemetry.metrics.identityRotations.with('bundle', 'ok').add())
   return {
     world,
     identity,
     telemetry,
     wire,
     fetch: operatorFetch(wire.newPool(), world.monotonic),
-    policy: new LiveValue(policy),
+    policy: livePolicy,
     causes: new Causes(world.monotonic),
     peerWatch,
     lineOptions: {

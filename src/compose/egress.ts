@@ -44,6 +44,7 @@ export const openEgress = async (
   keys.subscribe(({ entry, id, change, detail }) =>
     telemetry.log.info('a key changed', { api: entry, key: id, change, detail }),
   )
+  const evaluationTime = telemetry.metrics.policyEvaluation.with('egress')
   const ownId = (): string => identity.identity.current.spiffeId.uri
   const handle = egressLine({
     options: core.lineOptions,
@@ -68,6 +69,8 @@ export const openEgress = async (
     limiter,
     policy: core.policy,
     recordable: () => telemetry.audit.accepts,
+    timed: (seconds) => evaluationTime.record(seconds),
+    monotonic: world.monotonic,
     observedPolicy: () => section.policy,
     credentials: { keyOf: (entry) => keys.current(entry), now: world.now },
     api: {

@@ -37,6 +37,7 @@ export const openInbound = async (
   const routes = new LiveValue(new RouteTable(section.routes))
   const checks = new WeakMap<InboundRoute, UserTokenCheck>()
   prepareChecks(checks, section, tokens)
+  const evaluationTime = telemetry.metrics.policyEvaluation.with('inbound')
   const ownId = (): string => identity.identity.current.spiffeId.uri
   const pool = wire.newPool()
   const handle = inboundLine({
@@ -52,9 +53,12 @@ export const openInbound = async (
       ownId,
       realm: config.service.name,
       causes: core.causes,
+      count: (kind, result) => telemetry.metrics.tokenVerifications.with(kind, result).add(),
     },
     policy: core.policy,
     recordable: () => telemetry.audit.accepts,
+    timed: (seconds) => evaluationTime.record(seconds),
+    monotonic: world.monotonic,
     app: {
       pool,
       origin: appOrigin(section),

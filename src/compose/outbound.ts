@@ -33,6 +33,7 @@ export const openOutbound = (config: SidecarConfig, core: Core, limiter: RateLim
   const { telemetry, identity, world } = core
   let services = makeServices(config.outbound, core, [])
   const directory = new LiveValue<ServiceDirectory>(directoryOf(services))
+  const evaluationTime = telemetry.metrics.policyEvaluation.with('outbound')
   const ownId = (): string => identity.identity.current.spiffeId.uri
   const handle = outboundLine({
     options: core.lineOptions,
@@ -42,6 +43,8 @@ export const openOutbound = (config: SidecarConfig, core: Core, limiter: RateLim
     limiter,
     policy: core.policy,
     recordable: () => telemetry.audit.accepts,
+    timed: (seconds) => evaluationTime.record(seconds),
+    monotonic: world.monotonic,
     ownId,
     tokens: {
       minter: new HopMinter({

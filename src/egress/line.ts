@@ -32,6 +32,9 @@ export interface EgressParts {
   readonly limiter: RateLimiter
   readonly policy: Live<PolicyRevision>
   readonly recordable: () => boolean
+  /** Told the seconds of each policy evaluation. */
+  readonly timed: (seconds: number) => void
+  readonly monotonic: () => number
   /** The rule for calls that no entry declares. */
   readonly observedPolicy: () => PolicyBinding
   readonly credentials: CredentialParts
@@ -74,6 +77,8 @@ export const egressLine = (parts: EgressParts): Handler<{ readonly request: Serv
       authorize({
         policy: parts.policy,
         recordable: parts.recordable,
+        timed: parts.timed,
+        monotonic: parts.monotonic,
         binding: (x) => x.api.entry?.policy ?? parts.observedPolicy(),
         input: (x) => egressInput(x, parts.match.ownId()),
       }),

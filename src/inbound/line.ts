@@ -34,6 +34,9 @@ export interface InboundParts {
   readonly tokens: TokenParts
   readonly policy: Live<PolicyRevision>
   readonly recordable: () => boolean
+  /** Told the seconds of each policy evaluation. */
+  readonly timed: (seconds: number) => void
+  readonly monotonic: () => number
   readonly app: AppParts
   readonly record: Observer<InboundFacts>
 }
@@ -59,6 +62,8 @@ export const inboundLine = (parts: InboundParts): Handler<{ readonly request: Se
       authorize({
         policy: parts.policy,
         recordable: parts.recordable,
+        timed: parts.timed,
+        monotonic: parts.monotonic,
         binding: (x) => x.route.policy,
         input: (x) => inboundInput(x, parts.tokens.ownId()),
       }),

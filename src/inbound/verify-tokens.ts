@@ -38,6 +38,8 @@ export interface TokenParts {
   readonly ownId: () => string
   readonly realm: string
   readonly causes: Causes
+  /** Counts a verification: `ok`, or the reason of the refusal. */
+  readonly count: (kind: 'user' | 'hop', result: string) => void
 }
 
 type Needs = { readonly request: ServerRequest; readonly peer: Peer } & Routed & Stripped & Traced
@@ -50,16 +52,16 @@ export const verifyTokens = (parts: TokenParts): Stage<Needs, Authenticated> => 
     const userCheck = parts.checkOf(x.route)
     try {
       const caller = verifyCaller(x, parts)
-      const found = userCheck.verify(headers, x.peer.thumbprint)
+      const found = verifyUser(userCheck, headers, x.peer, parts)
       if (!(found instanceof Promise)) return learned(x, parts, caller, found, userCheck)
       return found.then(
         (user) => learned(x, parts, caller, user, userCheck),
         (thrown: unknown) => {
-          throw refusalOf(thrown, parts.realm)
+          throw refused(thrown, 'user', parts)
         },
       )
     } catch (thrown) {
-      throw refusalOf(thrown, parts.realm)
+      throw thrown instanceof TokenError ? refused(thrown, 'hop', parts) : thrown
     }
   },
 })
@@ -72,6 +74,24 @@ const verifyCaller = (x: Needs, parts: TokenParts): VerifiedCaller | undefined =
   })
 }
 
+const verifyUser = (
+  check: UserTokenCheck,
+  headers: HeaderList,
+  peer: Peer,
+  parts: TokenParts,
+): ReturnType<UserTokenCheck['verify']> => {
+  try {
+    return check.verify(headers, peer.thumbprint)
+  } catch (thrown) {
+    throw refused(thrown, 'user', parts)
+  }
+}
+
+const refused = (thrown: unknown, kind: 'user' | 'hop', parts: TokenParts): unknown => {
+  if (thrown instanceof TokenError) parts.count(kind, thrown.code)
+  return refusalOf(thrown, parts.realm)
+}
+
 const learned = (
   x: Exchange & Needs,
   parts: TokenParts,
@@ -79,6 +99,8 @@ const learned = (
   user: VerifiedToken | undefined,
   userCheck: UserTokenCheck,
 ): Authenticated => {
+  if (caller !== undefined) parts.count('hop', 'ok')
+  if (user !== undefined) parts.count('user', 'ok')
   parts.causes.remember(x.span.context.traceId, {
     transaction: caller?.transaction,
     chain: [x.peer.spiffeId, ...(caller?.chain ?? [])],

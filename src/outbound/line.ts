@@ -23,6 +23,9 @@ export interface OutboundParts {
   readonly limiter: RateLimiter
   readonly policy: Live<PolicyRevision>
   readonly recordable: () => boolean
+  /** Told the seconds of each policy evaluation. */
+  readonly timed: (seconds: number) => void
+  readonly monotonic: () => number
   /** Our own SPIFFE ID. */
   readonly ownId: () => string
   readonly tokens: AttachParts
@@ -57,6 +60,8 @@ export const outboundLine = (parts: OutboundParts): Handler<OutboundFirst> =>
       authorize({
         policy: parts.policy,
         recordable: parts.recordable,
+        timed: parts.timed,
+        monotonic: parts.monotonic,
         binding: (x) => x.service.settings.policy,
         input: (x) =>
           policyInput(x, {

@@ -80,6 +80,10 @@ export const authorize = <Needs>(parts: {
   readonly input: (x: Exchange & Needs) => object
   /** False while a decision could not be recorded although it must be. */
   readonly recordable: () => boolean
+  /** Told how long each evaluation took, in seconds. */
+  readonly timed: (seconds: number) => void
+  /** Milliseconds, with fractions, that never go back. */
+  readonly monotonic: () => number
 }): Stage<Needs, Authorized> => ({
   name: 'authorize',
   permits: true,
@@ -89,7 +93,10 @@ export const authorize = <Needs>(parts: {
     }
     const { rule, mode } = parts.binding(x)
     const revision = parts.policy.current
-    const evaluation = revision.evaluate(rule, parts.input(x))
+    const input = parts.input(x)
+    const began = parts.monotonic()
+    const evaluation = revision.evaluate(rule, input)
+    parts.timed((parts.monotonic() - began) / 1_000)
     const verdict = readAnswer(evaluation)
     if (!verdict.allowed && mode === 'enforce') {
       throw refusalOf(rule, revision.revision, evaluation, verdict)
