@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { readAuthority } from '../../src/wire/target.ts'
 import { referee, type RefereeMessage } from '../support/llhttp.ts'
 import { parseWithServer, strictOptions, type ParsedMessage } from '../support/memory-socket.ts'
+import { fuzzRuns, mutated } from '../support/mutate.ts'
 import {
   gadgetFile,
   gadgetRequests,
@@ -118,59 +119,11 @@ describe('generated cases', () => {
   })
 
   it('agrees with llhttp on every mutation that it accepts', () => {
-    const meaningful = fc.constantFrom(
-      '\r',
-      '\n',
-      '\r\n',
-      ' ',
-      '\t',
-      ':',
-      ',',
-      ';',
-      '\0',
-      '\x0b',
-      '\x7f',
-      '0',
-      '1',
-      'a',
-      '_',
-      '-',
-      '%',
-      '/',
-      '\r\nContent-Length: 1',
-      '\r\nTransfer-Encoding: chunked',
-      '\r\nHost: b',
-      ' HTTP/1.1\r\n',
-      '\xff',
-      '\r\n ',
-      ' :',
-      'chunked',
-      'identity',
-      '\r\nConnection: close',
-      '\r\n0\r\n\r\n',
-      '+',
-      '0x',
-      '"',
-    )
-    const edit = fc.record({
-      at: fc.double({ min: 0, max: 1, noNaN: true }),
-      remove: fc.constantFrom(0, 0, 0, 1, 1, 2, 3),
-      insert: fc.oneof(meaningful, fc.constant(''), fc.string({ unit: 'binary', maxLength: 2 })),
-    })
     fc.assert(
-      fc.property(
-        fc.constantFrom(...ownCases),
-        fc.array(edit, { minLength: 1, maxLength: 3 }),
-        (seed, edits) => {
-          let text = seed.toString('latin1')
-          for (const { at, remove, insert } of edits) {
-            const offset = Math.floor(at * text.length)
-            text = text.slice(0, offset) + insert + text.slice(offset + remove)
-          }
-          compare(Buffer.from(text, 'latin1'))
-        },
-      ),
-      { numRuns: Number(process.env['SALLYPORT_FUZZ_RUNS'] ?? 5_000) },
+      fc.property(mutated(ownCases), (bytes) => {
+        compare(bytes)
+      }),
+      { numRuns: fuzzRuns(5_000) },
     )
   })
 })
