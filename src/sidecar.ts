@@ -8,7 +8,7 @@
 import { openInbound, type Inbound } from './compose/inbound.ts'
 import { openOutbound } from './compose/outbound.ts'
 import { openEgress } from './compose/egress.ts'
-import { openCore, type Core } from './compose/core.ts'
+import { openCore, type Core } from './compose/foundation.ts'
 import { openAdmin } from './compose/admin.ts'
 import { openAppDoors } from './compose/app-doors.ts'
 import { compilePolicies } from './compose/policy.ts'

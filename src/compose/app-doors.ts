@@ -6,7 +6,7 @@ import type { Listener } from '../listeners/listener.ts'
 import type { MeshService } from '../outbound/resolve-peer.ts'
 import { callerFault } from '../stages/wire-fault.ts'
 import type { Address } from '../units.ts'
-import type { Core } from './core.ts'
+import type { Core } from './foundation.ts'
 import type { Egress } from './egress.ts'
 import type { Outbound } from './outbound.ts'
 

@@ -15,7 +15,7 @@ import type { UserTokenCheck, UserTokens } from '../token/user/user-tokens.ts'
 import { dialTcp } from '../wire/dial.ts'
 import { originKey, type Origin } from '../wire/origin.ts'
 import { WireError } from '../wire/wire-error.ts'
-import type { Core } from './core.ts'
+import type { Core } from './foundation.ts'
 import { resolveLocal } from './resolve-local.ts'
 
 /** The running inbound side. */

@@ -16,7 +16,7 @@ import { HopMinter } from '../token/hop/mint.ts'
 import type { ServerRequest } from '../wire/message.ts'
 import { originKey, type Origin } from '../wire/origin.ts'
 import { WireError } from '../wire/wire-error.ts'
-import type { Core } from './core.ts'
+import type { Core } from './foundation.ts'
 import { resolveAll } from './resolve-local.ts'
 
 /** The running outbound side. */

@@ -2,7 +2,7 @@
 import type { Reload } from '../config/reload.ts'
 import type { HealthCheck } from '../listeners/health.ts'
 import type { UserTokens } from '../token/user/user-tokens.ts'
-import type { Core } from './core.ts'
+import type { Core } from './foundation.ts'
 import type { Egress } from './egress.ts'
 
 /** The state of readiness. */

@@ -3,7 +3,7 @@
  * caller's. The permission is not asked again; the identity behind it is.
  */
 import type { PeerWatch } from '../identity/peer-watch.ts'
-import type { UpgradeFacts } from './core.ts'
+import type { UpgradeFacts } from './foundation.ts'
 
 /** The longest delay of a timer; a token that lives longer is looked at again then. */
 const longestDelayMs = 2_147_483_647

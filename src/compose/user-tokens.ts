@@ -2,7 +2,7 @@
 import type { SidecarConfig } from '../config/schema.ts'
 import { UserTokens } from '../token/user/user-tokens.ts'
 import { systemClock } from '../token/verified-token.ts'
-import type { Core } from './core.ts'
+import type { Core } from './foundation.ts'
 
 /** Opens it; resolves when every provider's keys were loaded once, or failed to. */
 export const openUserTokens = async (config: SidecarConfig, core: Core): Promise<UserTokens> => {

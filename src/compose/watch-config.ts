@@ -3,7 +3,7 @@ import type { LoadedConfig } from '../config/load.ts'
 import { formatFault } from '../config/read/fault.ts'
 import { Reload, type ReloadEvent } from '../config/reload.ts'
 import { systemTimers, watchFiles } from '../config/watch.ts'
-import type { Core } from './core.ts'
+import type { Core } from './foundation.ts'
 
 /** The running watch. */
 export interface ConfigWatch {
