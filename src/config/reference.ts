@@ -47,6 +47,7 @@ const defaultOf = (schema: JsonSchema, isRequired: boolean): string => {
   if (isRequired) return '**required**'
   const given = schema.default
   if (given === undefined) return 'none'
+  if (given === '') return 'empty'
   if (Array.isArray(given) || typeof given === 'object') {
     const text = JSON.stringify(given)
     return text === '{}' ? '' : code(text)
