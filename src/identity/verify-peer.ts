@@ -193,10 +193,17 @@ const maxVerdicts = 2_000
 /** Longer chains are judged each time: remembering them would let a peer fill memory with needless certificates. */
 const maxRememberedBytes = 8 * 1024
 
+/** The key of a chain by its array: the array of a verified peer is asked about again and again. */
+const chainKeys = new WeakMap<readonly Buffer[], string>()
+
 const chainKey = (chain: readonly Buffer[]): string => {
+  const known = chainKeys.get(chain)
+  if (known !== undefined) return known
   const hash = createHash('sha256')
   for (const der of chain) hash.update(`${der.length}:`).update(der)
-  return hash.digest('base64url')
+  const key = hash.digest('base64url')
+  chainKeys.set(chain, key)
+  return key
 }
 
 /**
