@@ -61,13 +61,8 @@ export interface LogOptions {
 
 const deepest = 4
 const mostFields = 64
-/** Text is searched for secrets before it is cut, up to here; a cut must not hide the shape of one. */
-const longestSearched = 2_048
-
-const safeText = (text: string, limit: number): string => {
-  const searched = text.length > longestSearched ? `${text.slice(0, longestSearched)}…` : text
-  return printable(redactText(searched), limit)
-}
+/** Text is searched for secrets before it is cut; a cut must not hide the shape of one. */
+const safeText = (text: string, limit: number): string => printable(redactText(text), limit)
 
 const safeError = (error: Error, limit: number, depth: number): Record<string, unknown> => ({
   type: safeText(error.name, limit),

@@ -39,26 +39,33 @@ const schemeShape =
   /\b(bearer|basic|digest|dpop|negotiate|aws4-hmac-sha256|token)[ \t]+[^\s,;"']{6,}/gi
 const userinfoShape = /\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#@]+@/gi
 const namedShape =
-  /((?:["']?)\b[\w-]*(?:password|passwd|secret|token|api[-_]?key|apikey|signature|authorization|cookie|credential|private[-_]?key|passphrase|session)[\w-]*["']?\s*[:=]\s*)("[^"]*"|'[^']*'|[^\s,;&"']+)/gi
+  /((?:password|passwd|secret|token|api[-_]?key|signature|authorization|cookie|credential|private[-_]?key|passphrase|session)[\w-]{0,32}["']?\s{0,8}[:=]\s{0,8})("[^"]*"?|'[^']*'?|[^\s,;&"']+)/gi
 /** A long word with letters and digits: a key, a name with a hash, or an identifier. */
 const randomShape = /(?<![\w+=-])[\w+=-]{24,}(?![\w+=-])/g
 /** Trace identifiers and SHA-256 sums are wanted in text; keys in plain hex are rarer than they are. */
 const hexShape = /^(?:[0-9a-f]{32}|[0-9a-f]{64})$/
 
-/** `text` with everything that looks like a key, token or password replaced. For messages of errors, never for bodies. */
-export const redactText = (text: string): string =>
-  text.length < 8
-    ? text
-    : text
-        .replace(pemShape, redacted)
-        .replace(tokenShape, redacted)
-        .replace(userinfoShape, `$1${redacted}@`)
-        .replace(schemeShape, `$1 ${redacted}`)
-        .replace(namedShape, `$1${redacted}`)
-        .replace(keyShapes, redacted)
-        .replace(randomShape, (word) =>
-          hasRandomRun(word, 20) && !hexShape.test(word) ? redacted : word,
-        )
+/** The patterns above look back and ahead; what strangers send is cut before they could be made to do so for long. */
+const longestSearched = 1_024
+
+/**
+ * `text` with everything that looks like a key, token or password replaced, and without what follows after 1024
+ * characters. For messages of errors and the like, never for bodies.
+ */
+export const redactText = (text: string): string => {
+  if (text.length < 8) return text
+  const searched = text.length > longestSearched ? `${text.slice(0, longestSearched)}…` : text
+  return searched
+    .replace(pemShape, redacted)
+    .replace(tokenShape, redacted)
+    .replace(userinfoShape, `$1${redacted}@`)
+    .replace(schemeShape, `$1 ${redacted}`)
+    .replace(namedShape, `$1${redacted}`)
+    .replace(keyShapes, redacted)
+    .replace(randomShape, (word) =>
+      hasRandomRun(word, 20) && !hexShape.test(word) ? redacted : word,
+    )
+}
 
 const decoded = (text: string): string => {
   if (!text.includes('%')) return text

@@ -199,6 +199,45 @@ describe('a full disk', () => {
   })
 })
 
+describe('a file that someone else touches while it is written', () => {
+  it('is begun anew when it was removed, and the trail tells of the gap', async () => {
+    const audit = trail.open()
+    audit.record(decisionOf(0))
+    await audit.flush()
+    await rm(trail.path)
+    audit.record(decisionOf(1))
+    await until(() => audit.state().written === 2)
+    await audit.close()
+    const report = await verify()
+    expect(report.findings.map(({ kind }) => kind)).toContain('gap')
+    expect(report.records).toBe(1)
+  })
+
+  it('is continued when it was shortened, and the trail tells of the gap', async () => {
+    const audit = trail.open()
+    for (let index = 0; index < 5; index += 1) audit.record(decisionOf(index))
+    await audit.flush()
+    await trail.write((await trail.lines()).slice(0, 3))
+    audit.record(decisionOf(5))
+    await until(() => audit.state().written === 6)
+    await audit.close()
+    expect((await verify()).findings.map(({ kind }) => kind)).toContain('gap')
+  })
+
+  it('is continued behind another writer, without overwriting it', async () => {
+    const one = trail.open()
+    one.record(decisionOf(0))
+    await one.flush()
+    const two = trail.open()
+    two.record(decisionOf(1))
+    await two.flush()
+    one.record(decisionOf(2))
+    await until(() => one.state().written === 2)
+    await Promise.all([one.close(), two.close()])
+    expect(await verify()).toMatchObject({ verdict: 'intact', records: 3 })
+  })
+})
+
 describe('large trails', () => {
   it('go on in a new file, in one chain', async () => {
     const audit = trail.open({ rotate_size: '4KiB', batch: 4 })

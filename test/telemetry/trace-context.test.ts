@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { randomIdentifiers } from '../../src/telemetry/traces/identifiers.ts'
 import {
@@ -210,6 +211,40 @@ describe('baggage', () => {
   it('loses members that are not well formed', () => {
     expect(filterBaggage(['tenant=a b,tenant=ok;x=1,=1,tenant'], new Set(['tenant']))).toBe(
       'tenant=ok;x=1',
+    )
+  })
+})
+
+describe('whatever arrives', () => {
+  const rules = { traceContext: 'propagate', baggageKeys: new Set(['tenant']) } as const
+  const header = fc.oneof(
+    fc.string(),
+    fc.string({ unit: fc.constantFrom(...'0123456789abcdef-= ,;@'.split('')) }),
+    fc.constant(valid),
+    fc.constantFrom('a=1', 'tenant=acme', `${'k'.repeat(300)}=1`),
+  )
+
+  it('gives a context that can be sent on, or none, and never an exception', () => {
+    fc.assert(
+      fc.property(
+        fc.array(header, { maxLength: 3 }),
+        fc.array(header),
+        fc.array(header),
+        (parents, states, bags) => {
+          const list = [
+            ...parents.map((value) => ['traceparent', value] as const),
+            ...states.map((value) => ['tracestate', value] as const),
+            ...bags.map((value) => ['baggage', value] as const),
+          ]
+          const { parent, baggage } = readTrace(headersOf(list), 'mesh', rules)
+          if (parent === undefined) return
+          expect(parseTraceparent([formatTraceparent(parent)])).toEqual({ ...parent, state: '' })
+          expect(parent.state.length).toBeLessThanOrEqual(512)
+          expect(parseTracestate(parent.state === '' ? [] : [parent.state])).toBe(parent.state)
+          expect(baggage).not.toMatch(/[^\x20-\x7e]/)
+        },
+      ),
+      { numRuns: 2_000 },
     )
   })
 })

@@ -5,7 +5,7 @@
  * process dies in between; then the half line is cut at the next start, and a line in the chain says so. Beside the
  * file stands `<file>.head`, the last confirmed end of the chain, by which a shortened file is noticed.
  */
-import { open as openFile, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { open as openFile, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { ChainHead } from './audit.ts'
@@ -156,6 +156,7 @@ export class AuditFile {
     const handle = this.#handle
     if (handle === undefined) throw new Error('the audit file is not open')
     try {
+      await this.#mustBeOurs(handle)
       let written = 0
       while (written < lines.length) {
         const { bytesWritten } = await handle.write(
@@ -199,9 +200,21 @@ export class AuditFile {
     await handle?.close()
   }
 
+  /** Refuses to write where the file was removed, shortened or lengthened by someone else since the last write. */
+  async #mustBeOurs(handle: FileHandle): Promise<void> {
+    const [held, named] = await Promise.all([
+      handle.stat(),
+      stat(this.#options.path).catch(() => undefined),
+    ])
+    if (named !== undefined && held.ino === named.ino && held.size === this.#size) return
+    await this.close()
+    throw new Error('the audit file was changed by another process: it is opened again')
+  }
+
   async #takeBack(): Promise<void> {
+    if (this.#handle === undefined) return
     try {
-      await this.#handle?.truncate(this.#size)
+      await this.#handle.truncate(this.#size)
     } catch {
       await this.close().catch(() => {})
     }
