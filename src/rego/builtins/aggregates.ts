@@ -87,14 +87,14 @@ export function isMemberAt(key: Value, member: Value, value: Value): boolean {
 }
 
 export const aggregateFunctions: FunctionTable = {
-  all: (_, value) => elementsOfAny(value!).every((element) => element === true),
-  any: (_, value) => elementsOfAny(value!).some((element) => element === true),
-  count: (_, value) => count(value!),
-  max: (_, value) => extreme(value!, 1),
-  min: (_, value) => extreme(value!, -1),
-  product: (_, value) => fold(value!, 1, mul),
-  sort: (_, value) => [...collection(value!)].sort(compare),
-  sum: (_, value) => fold(value!, 0, add),
-  'internal.member_2': (_, member, value) => isMember(member!, value!),
-  'internal.member_3': (_, key, member, value) => isMemberAt(key!, member!, value!),
+  all: (_, value) => elementsOfAny(value).every((element) => element === true),
+  any: (_, value) => elementsOfAny(value).some((element) => element === true),
+  count: (_, value) => count(value),
+  max: (_, value) => extreme(value, 1),
+  min: (_, value) => extreme(value, -1),
+  product: (_, value) => fold(value, 1, mul),
+  sort: (_, value) => [...collection(value)].sort(compare),
+  sum: (_, value) => fold(value, 0, add),
+  'internal.member_2': (_, member, value) => isMember(member, value),
+  'internal.member_3': (_, key, member, value) => isMemberAt(key, member, value),
 }

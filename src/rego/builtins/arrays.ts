@@ -13,9 +13,9 @@ function flatten(array: readonly Value[]): readonly Value[] {
 }
 
 export const arrayFunctions: FunctionTable = {
-  'array.concat': (_, left, right) => [...arrayOperand(left!, 1), ...arrayOperand(right!, 2)],
-  'array.flatten': (_, array) => flatten(arrayOperand(array!, 1)),
-  'array.reverse': (_, array) => [...arrayOperand(array!, 1)].reverse(),
+  'array.concat': (_, left, right) => [...arrayOperand(left, 1), ...arrayOperand(right, 2)],
+  'array.flatten': (_, array) => flatten(arrayOperand(array, 1)),
+  'array.reverse': (_, array) => [...arrayOperand(array, 1)].reverse(),
   'array.slice': (_, array, start, stop) =>
-    slice(arrayOperand(array!, 1), integerOperand(start!, 2), integerOperand(stop!, 3)),
+    slice(arrayOperand(array, 1), integerOperand(start, 2), integerOperand(stop, 3)),
 }

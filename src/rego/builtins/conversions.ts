@@ -52,12 +52,12 @@ function syntaxError(text: string): never {
 
 /** A cast that gives back a value of its own type and refuses every other. */
 function identity(type: string): Implementation {
-  return (_, value) => (typeName(value!) === type ? value : failType(1, value!, type))
+  return (_, value) => (typeName(value) === type ? value : failType(1, value, type))
 }
 
 /** A test of the type; false where the value has another, never an error. */
 function is(type: string): Implementation {
-  return (_, value) => typeName(value!) === type
+  return (_, value) => typeName(value) === type
 }
 
 function toArray(value: Value): readonly Value[] {
@@ -77,12 +77,12 @@ export const conversionFunctions: FunctionTable = {
   is_object: (_, value) => isObject(value),
   is_set: is('set'),
   is_string: is('string'),
-  type_name: (_, value) => typeName(value!),
-  to_number: (_, value) => toNumber(value!),
-  cast_array: (_, value) => toArray(value!),
+  type_name: (_, value) => typeName(value),
+  to_number: (_, value) => toNumber(value),
+  cast_array: (_, value) => toArray(value),
   cast_boolean: identity('boolean'),
   cast_null: identity('null'),
   cast_object: identity('object'),
-  cast_set: (_, value) => toSet(value!),
+  cast_set: (_, value) => toSet(value),
   cast_string: identity('string'),
 }

@@ -24,14 +24,14 @@ import {
 function digest(hash: string): Implementation {
   return (_, text) =>
     createHash(hash)
-      .update(bytesOf(stringOperand(text!, 1)))
+      .update(bytesOf(stringOperand(text, 1)))
       .digest('hex')
 }
 
 function hmac(hash: string): Implementation {
   return (_, message, key) => {
-    const text = stringOperand(message!, 1)
-    return createHmac(hash, bytesOf(stringOperand(key!, 2)))
+    const text = stringOperand(message, 1)
+    return createHmac(hash, bytesOf(stringOperand(key, 2)))
       .update(bytesOf(text))
       .digest('hex')
   }
@@ -225,7 +225,7 @@ function parseRsaKey(text: string): Value {
 
 function withText(position: number, what: string, read: (text: string) => Value): Implementation {
   return (_, text) => {
-    const source = stringOperand(text!, position)
+    const source = stringOperand(text, position)
     return reading(what, () => read(source))
   }
 }
@@ -239,7 +239,7 @@ export const cryptographyFunctions: FunctionTable = {
   'crypto.hmac.sha256': hmac('sha256'),
   'crypto.hmac.sha512': hmac('sha512'),
   'crypto.hmac.equal': (_, left, right) =>
-    isEqualMac(stringOperand(left!, 1), stringOperand(right!, 2)),
+    isEqualMac(stringOperand(left, 1), stringOperand(right, 2)),
   'crypto.parse_private_keys': withText(1, 'private key', (text) =>
     text === '' ? null : readPrivateKeys(text).map(goKeyValue),
   ),
@@ -247,15 +247,15 @@ export const cryptographyFunctions: FunctionTable = {
     certificatesOf(text).map(({ value }) => value),
   ),
   'crypto.x509.parse_and_verify_certificates': (context, text) =>
-    verifyChain(stringOperand(text!, 1), chainOptions(context)),
+    verifyChain(stringOperand(text, 1), chainOptions(context)),
   'crypto.x509.parse_and_verify_certificates_with_options': (context, text, options) => {
-    const source = stringOperand(text!, 1)
-    return verifyChain(source, chainOptions(context, options!))
+    const source = stringOperand(text, 1)
+    return verifyChain(source, chainOptions(context, options))
   },
   'crypto.x509.parse_certificate_request': withText(1, 'certificate request', parseRequest),
   'crypto.x509.parse_keypair': (_, certificate, key) => {
-    const cert = stringOperand(certificate!, 1)
-    const secret = stringOperand(key!, 1)
+    const cert = stringOperand(certificate, 1)
+    const secret = stringOperand(key, 1)
     return reading('certificate', () => parseKeyPair(cert, secret))
   },
   'crypto.x509.parse_rsa_private_key': withText(1, 'private key', parseRsaKey),

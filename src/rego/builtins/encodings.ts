@@ -73,30 +73,30 @@ function parseUri(text: string): Value {
 }
 
 export const encodingFunctions: FunctionTable = {
-  'base64.encode': (_, text) => bytesOf(stringOperand(text!, 1)).toString('base64'),
+  'base64.encode': (_, text) => bytesOf(stringOperand(text, 1)).toString('base64'),
   'base64.decode': (_, text) => {
-    const source = stringOperand(text!, 1)
+    const source = stringOperand(text, 1)
     return textOf(reading(() => decodeBase64(source)))
   },
-  'base64.is_valid': (_, text) => decodes(text!, decodeBase64),
-  'base64url.encode': (_, text) => base64Url(stringOperand(text!, 1)),
-  'base64url.encode_no_pad': (_, text) => bytesOf(stringOperand(text!, 1)).toString('base64url'),
+  'base64.is_valid': (_, text) => decodes(text, decodeBase64),
+  'base64url.encode': (_, text) => base64Url(stringOperand(text, 1)),
+  'base64url.encode_no_pad': (_, text) => bytesOf(stringOperand(text, 1)).toString('base64url'),
   'base64url.decode': (_, text) => {
-    const source = stringOperand(text!, 1)
+    const source = stringOperand(text, 1)
     return textOf(reading(() => decodeBase64Url(source)))
   },
-  'hex.encode': (_, text) => bytesOf(stringOperand(text!, 1)).toString('hex'),
+  'hex.encode': (_, text) => bytesOf(stringOperand(text, 1)).toString('hex'),
   'hex.decode': (_, text) => {
-    const source = stringOperand(text!, 1)
+    const source = stringOperand(text, 1)
     return textOf(reading(() => decodeHex(source)))
   },
-  'urlquery.encode': (_, text) => escapeUrl(stringOperand(text!, 1), 'query'),
+  'urlquery.encode': (_, text) => escapeUrl(stringOperand(text, 1), 'query'),
   'urlquery.decode': (_, text) => {
-    const source = stringOperand(text!, 1)
+    const source = stringOperand(text, 1)
     return reading(() => unescapeUrl(source, 'query'))
   },
-  'urlquery.encode_object': (_, object) => encodeObject(object!),
-  'urlquery.decode_object': (_, query) => decodeObject(stringOperand(query!, 1)),
-  'uri.parse': (_, text) => parseUri(stringOperand(text!, 1)),
-  'uri.is_valid': (_, text) => text !== '' && decodes(text!, parseUrl),
+  'urlquery.encode_object': (_, object) => encodeObject(object),
+  'urlquery.decode_object': (_, query) => decodeObject(stringOperand(query, 1)),
+  'uri.parse': (_, text) => parseUri(stringOperand(text, 1)),
+  'uri.is_valid': (_, text) => text !== '' && decodes(text, parseUrl),
 }

@@ -80,10 +80,10 @@ class PathFinder {
 
 export const graphFunctions: FunctionTable = {
   'graph.reachable': (context, graph, start) =>
-    reachable(context, objectOperand(graph!, 1), nodesOf(start!)),
+    reachable(context, objectOperand(graph, 1), nodesOf(start)),
   'graph.reachable_paths': (context, graph, start) => {
-    const finder = new PathFinder(context, objectOperand(graph!, 1))
-    for (const node of nodesOf(start!)) finder.from(node)
+    const finder = new PathFinder(context, objectOperand(graph, 1))
+    for (const node of nodesOf(start)) finder.from(node)
     return finder.paths
   },
 }

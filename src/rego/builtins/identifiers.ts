@@ -89,8 +89,8 @@ function parseUuid(text: string): Value {
 
 export const identifierFunctions: FunctionTable = {
   'rand.intn': (context, key, bound) =>
-    randomInteger(context, stringOperand(key!, 1), int64Operand(bound!, 2)),
+    randomInteger(context, stringOperand(key, 1), int64Operand(bound, 2)),
   'uuid.rfc4122': (context, key) =>
-    once(context, `uuid.rfc4122\0${stringOperand(key!, 1)}`, () => newUuid(context)),
-  'uuid.parse': (_, text) => parseUuid(stringOperand(text!, 1)),
+    once(context, `uuid.rfc4122\0${stringOperand(key, 1)}`, () => newUuid(context)),
+  'uuid.parse': (_, text) => parseUuid(stringOperand(text, 1)),
 }

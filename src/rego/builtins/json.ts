@@ -78,25 +78,25 @@ function isYaml(text: string): boolean {
 
 export const jsonFunctions: FunctionTable = {
   'json.filter': (_, document, paths) => {
-    const object = objectOperand(document!, 1)
-    return keepPaths(object, pathTree(paths!))
+    const object = objectOperand(document, 1)
+    return keepPaths(object, pathTree(paths))
   },
   'json.remove': (_, document, paths) => {
-    const object = objectOperand(document!, 1)
-    return dropPaths(object, pathTree(paths!))
+    const object = objectOperand(document, 1)
+    return dropPaths(object, pathTree(paths))
   },
-  'json.patch': (context, document, operations) => patch(context, document!, operations!),
+  'json.patch': (context, document, operations) => patch(context, document, operations),
   'json.is_valid': (_, text) => typeof text === 'string' && isJson(text),
-  'json.marshal': (_, value) => writeJson(value!),
-  'json.marshal_with_options': (_, value, options) => marshalWithOptions(value!, options!),
+  'json.marshal': (_, value) => writeJson(value),
+  'json.marshal_with_options': (_, value, options) => marshalWithOptions(value, options),
   'json.unmarshal': (_, text) => {
-    const source = stringOperand(text!, 1)
+    const source = stringOperand(text, 1)
     return reading(() => parseJson(source))
   },
   'yaml.is_valid': (_, text) => typeof text === 'string' && isYaml(text),
-  'yaml.marshal': (_, value) => writeYaml(value!),
+  'yaml.marshal': (_, value) => writeYaml(value),
   'yaml.unmarshal': (_, text) => {
-    const source = stringOperand(text!, 1)
+    const source = stringOperand(text, 1)
     return reading(() => parseYaml(source))
   },
 }

@@ -142,12 +142,12 @@ function lookUp(context: BuiltinContext, name: string): RegoSet {
 }
 
 export const networkFunctions: FunctionTable = {
-  'net.cidr_contains': (_, outer, inner) => contains(outer!, inner!),
-  'net.cidr_overlap': (_, outer, inner) => contains(outer!, inner!),
-  'net.cidr_contains_matches': (context, left, right) => containsMatches(context, left!, right!),
-  'net.cidr_expand': (context, block) => expand(context, block!),
-  'net.cidr_intersects': (_, left, right) => intersects(left!, right!),
-  'net.cidr_is_valid': (_, block) => isValid(block!),
-  'net.cidr_merge': (_, blocks) => merge(blocks!),
-  'net.lookup_ip_addr': (context, name) => lookUp(context, stringOperand(name!, 1)),
+  'net.cidr_contains': (_, outer, inner) => contains(outer, inner),
+  'net.cidr_overlap': (_, outer, inner) => contains(outer, inner),
+  'net.cidr_contains_matches': (context, left, right) => containsMatches(context, left, right),
+  'net.cidr_expand': (context, block) => expand(context, block),
+  'net.cidr_intersects': (_, left, right) => intersects(left, right),
+  'net.cidr_is_valid': (_, block) => isValid(block),
+  'net.cidr_merge': (_, blocks) => merge(blocks),
+  'net.lookup_ip_addr': (context, name) => lookUp(context, stringOperand(name, 1)),
 }

@@ -39,11 +39,11 @@ const rangeChunk = 1024
 type Binary = (left: RegoNumber, right: RegoNumber) => RegoNumber
 
 function arithmetic(operation: Binary): Implementation {
-  return (_, left, right) => operation(numberOperand(left!, 1), numberOperand(right!, 2))
+  return (_, left, right) => operation(numberOperand(left, 1), numberOperand(right, 2))
 }
 
 function unary(operation: (value: RegoNumber) => RegoNumber): Implementation {
-  return (_, value) => operation(numberOperand(value!, 1))
+  return (_, value) => operation(numberOperand(value, 1))
 }
 
 function divide(left: RegoNumber, right: RegoNumber): RegoNumber {
@@ -67,14 +67,13 @@ function minus(left: Value, right: Value): Value {
 }
 
 function bits(operation: (left: bigint, right: bigint) => bigint): Implementation {
-  return (_, left, right) =>
-    fromBigInt(operation(bigIntOperand(left!, 1), bigIntOperand(right!, 2)))
+  return (_, left, right) => fromBigInt(operation(bigIntOperand(left, 1), bigIntOperand(right, 2)))
 }
 
 function shift(direction: 'left' | 'right'): Implementation {
   return (_, value, count) => {
-    const bitsOf = bigIntOperand(value!, 1)
-    const by = bigIntOperand(count!, 2)
+    const bitsOf = bigIntOperand(value, 1)
+    const by = bigIntOperand(count, 2)
     if (by < 0n) failOperand(2, 'must be an unsigned integer number but got a negative integer')
     if (direction === 'right')
       return fromBigInt(by > 2n ** 32n ? (bitsOf < 0n ? -1n : 0n) : bitsOf >> by)
@@ -119,10 +118,10 @@ function rangeStep(context: BuiltinContext, from: Value, to: Value, step: Value)
 }
 
 function comparison(holds: (order: number) => boolean): Implementation {
-  return (_, left, right) => holds(compare(left!, right!))
+  return (_, left, right) => holds(compare(left, right))
 }
 
-const isEqual: Implementation = (_, left, right) => equals(left!, right!)
+const isEqual: Implementation = (_, left, right) => equals(left, right)
 
 export const numberFunctions: FunctionTable = {
   abs: unary(abs),
@@ -133,20 +132,20 @@ export const numberFunctions: FunctionTable = {
   mul: arithmetic(mul),
   div: arithmetic(divide),
   rem: arithmetic(remainder),
-  minus: (_, left, right) => minus(left!, right!),
+  minus: (_, left, right) => minus(left, right),
   'bits.and': bits((left, right) => left & right),
   'bits.or': bits((left, right) => left | right),
   'bits.xor': bits((left, right) => left ^ right),
-  'bits.negate': (_, value) => fromBigInt(~bigIntOperand(value!, 1)),
+  'bits.negate': (_, value) => fromBigInt(~bigIntOperand(value, 1)),
   'bits.lsh': shift('left'),
   'bits.rsh': shift('right'),
   'numbers.range': (context, from, to) =>
-    range(context, bigIntOperand(from!, 1), bigIntOperand(to!, 2), 1n),
-  'numbers.range_step': (context, from, to, step) => rangeStep(context, from!, to!, step!),
+    range(context, bigIntOperand(from, 1), bigIntOperand(to, 2), 1n),
+  'numbers.range_step': (context, from, to, step) => rangeStep(context, from, to, step),
   eq: isEqual,
   assign: isEqual,
   equal: isEqual,
-  neq: (_, left, right) => !equals(left!, right!),
+  neq: (_, left, right) => !equals(left, right),
   lt: comparison((order) => order < 0),
   lte: comparison((order) => order <= 0),
   gt: comparison((order) => order > 0),

@@ -137,15 +137,15 @@ function isArraySubset(
 }
 
 export const objectFunctions: FunctionTable = {
-  'object.filter': (_, object, keys) => filter(objectOperand(object!, 1), keysOperand(keys!)),
-  'object.get': (_, object, path, fallback) => get(objectOperand(object!, 1), path!) ?? fallback,
-  'object.keys': (_, object) => new RegoSet(objectKeys(objectOperand(object!, 1))),
+  'object.filter': (_, object, keys) => filter(objectOperand(object, 1), keysOperand(keys)),
+  'object.get': (_, object, path, fallback) => get(objectOperand(object, 1), path) ?? fallback,
+  'object.keys': (_, object) => new RegoSet(objectKeys(objectOperand(object, 1))),
   'object.remove': (_, object, keys) => {
-    const source = objectOperand(object!, 1)
-    const gone = keysOperand(keys!)
+    const source = objectOperand(object, 1)
+    const gone = keysOperand(keys)
     return keep(source, (key) => !gone.has(key))
   },
-  'object.subset': (context, whole, part) => isSubset(context, whole!, part!),
-  'object.union': (_, left, right) => merge(objectOperand(left!, 1), objectOperand(right!, 2)),
-  'object.union_n': (_, objects) => mergeAll(arrayOperand(objects!, 1)),
+  'object.subset': (context, whole, part) => isSubset(context, whole, part),
+  'object.union': (_, left, right) => merge(objectOperand(left, 1), objectOperand(right, 2)),
+  'object.union_n': (_, objects) => mergeAll(arrayOperand(objects, 1)),
 }

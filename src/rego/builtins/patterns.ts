@@ -14,7 +14,7 @@ import {
 } from './operand.ts'
 import { globsIntersect, GlobInputError } from './text/glob-intersection.ts'
 import { compileGlob, GlobError, quoteGlob } from './text/glob.ts'
-import { group, quotePattern, Regex, RegexError } from './text/regex.ts'
+import { group, isPattern, quotePattern, Regex, RegexError } from './text/regex.ts'
 
 /** How many characters of text one step of the budget pays for. */
 const charactersPerStep = 64
@@ -40,13 +40,7 @@ function compiling<T>(make: () => T): T {
 }
 
 function isValid(pattern: Value): boolean {
-  if (typeof pattern !== 'string') return false
-  try {
-    new Regex(pattern)
-    return true
-  } catch {
-    return false
-  }
+  return typeof pattern === 'string' && isPattern(pattern)
 }
 
 /** The expression of a template: what stands between delimiters is a pattern, the rest is itself. */
@@ -101,7 +95,7 @@ function delimitersOperand(value: Value): readonly string[] {
   if (!isArray(value)) failType(2, value, 'array', 'null')
   for (const element of value) {
     if (typeof element !== 'string') failElement(2, value, element, 'string')
-    if ([...element].length !== 1) failElement(2, value, element, 'rune')
+    if (Array.from(element).length !== 1) failElement(2, value, element, 'rune')
   }
   return value.length === 0 ? ['.'] : (value as readonly string[])
 }
@@ -124,46 +118,46 @@ function globMatch(
 
 export const patternFunctions: FunctionTable = {
   'glob.match': (context, pattern, separators, text) =>
-    globMatch(context, pattern!, separators!, text!),
-  'glob.quote_meta': (_, text) => quoteGlob(stringOperand(text!, 1)),
-  re_match: (context, pattern, text) => match(context, pattern!, text!),
-  'regex.match': (context, pattern, text) => match(context, pattern!, text!),
-  'regex.is_valid': (_, pattern) => isValid(pattern!),
+    globMatch(context, pattern, separators, text),
+  'glob.quote_meta': (_, text) => quoteGlob(stringOperand(text, 1)),
+  re_match: (context, pattern, text) => match(context, pattern, text),
+  'regex.match': (context, pattern, text) => match(context, pattern, text),
+  'regex.is_valid': (_, pattern) => isValid(pattern),
   'regex.split': (context, pattern, text) => {
-    const subject = stringOperand(text!, 2)
-    return regex(context, stringOperand(pattern!, 1), subject).split(subject, (steps) =>
+    const subject = stringOperand(text, 2)
+    return regex(context, stringOperand(pattern, 1), subject).split(subject, (steps) =>
       context.spend(steps),
     )
   },
   'regex.find_n': (context, pattern, text, limit) => {
-    const source = stringOperand(pattern!, 1)
-    const subject = stringOperand(text!, 2)
-    const spans = findAll(context, source, subject, integerOperand(limit!, 3))
+    const source = stringOperand(pattern, 1)
+    const subject = stringOperand(text, 2)
+    const spans = findAll(context, source, subject, integerOperand(limit, 3))
     return spans.map((span) => group(subject, span, 0)!)
   },
   'regex.find_all_string_submatch_n': (context, pattern, text, limit) => {
-    const source = stringOperand(pattern!, 1)
-    const subject = stringOperand(text!, 2)
-    const spans = findAll(context, source, subject, integerOperand(limit!, 3))
+    const source = stringOperand(pattern, 1)
+    const subject = stringOperand(text, 2)
+    const spans = findAll(context, source, subject, integerOperand(limit, 3))
     return spans.map((span) =>
       Array.from({ length: span.length / 2 }, (_, index) => group(subject, span, index) ?? ''),
     )
   },
   'regex.replace': (context, text, pattern, value) =>
-    replace(context, stringOperand(text!, 1), stringOperand(pattern!, 2), stringOperand(value!, 3)),
+    replace(context, stringOperand(text, 1), stringOperand(pattern, 2), stringOperand(value, 3)),
   'regex.globs_match': (context, left, right) => {
-    const a = stringOperand(left!, 1)
-    const b = stringOperand(right!, 2)
+    const a = stringOperand(left, 1)
+    const b = stringOperand(right, 2)
     context.spend(1 + Math.floor((a.length * b.length) / charactersPerStep))
     return compiling(() => globsIntersect(a, b))
   },
   'regex.template_match': (context, template, text, open, close) =>
     matchTemplate(
       context,
-      stringOperand(template!, 1),
-      stringOperand(text!, 2),
-      stringOperand(open!, 3),
-      stringOperand(close!, 4),
+      stringOperand(template, 1),
+      stringOperand(text, 2),
+      stringOperand(open, 3),
+      stringOperand(close, 4),
     ),
 }
 

@@ -134,5 +134,5 @@ function sign(requestValue: Value, configValue: Value, timeValue: Value): Value 
 }
 
 export const providerFunctions: FunctionTable = {
-  'providers.aws.sign_req': (_, request, config, time) => sign(request!, config!, time!),
+  'providers.aws.sign_req': (_, request, config, time) => sign(request, config, time),
 }

@@ -113,16 +113,16 @@ function parseAndVerify(context: BuiltinContext, query: Value, schema: Value): V
 }
 
 export const queryFunctions: FunctionTable = {
-  'graphql.is_valid': (context, query, schema) => isValid(context, query!, schema!),
-  'graphql.schema_is_valid': (context, schema) => isValidSchema(context, schema!),
-  'graphql.parse': (context, query, schema) => said(() => checked(context, query!, schema!)),
-  'graphql.parse_and_verify': (context, query, schema) => parseAndVerify(context, query!, schema!),
+  'graphql.is_valid': (context, query, schema) => isValid(context, query, schema),
+  'graphql.schema_is_valid': (context, schema) => isValidSchema(context, schema),
+  'graphql.parse': (context, query, schema) => said(() => checked(context, query, schema)),
+  'graphql.parse_and_verify': (context, query, schema) => parseAndVerify(context, query, schema),
   'graphql.parse_query': (context, text) => {
-    const source = stringOperand(text!, 1)
+    const source = stringOperand(text, 1)
     return said(() => parseQuery(paid(context, source))) as unknown as Value
   },
   'graphql.parse_schema': (context, text) => {
-    const source = stringOperand(text!, 1)
+    const source = stringOperand(text, 1)
     return said(() => parseSchemaDocument(paid(context, source))) as unknown as Value
   },
 }

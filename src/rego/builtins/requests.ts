@@ -57,7 +57,7 @@ export function requestOperand(value: Value, position: number): ObjectValue {
 
 export const requestFunctions: FunctionTable = {
   'http.send': (context, request) => {
-    const checked = requestOperand(request!, 1)
+    const checked = requestOperand(request, 1)
     if (context.httpSend === undefined)
       fail('requests are switched off; the configuration must allow the host')
     return context.httpSend(checked)

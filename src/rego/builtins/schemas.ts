@@ -60,6 +60,6 @@ function verify(context: BuiltinContext, schema: Value): Value {
 }
 
 export const schemaFunctions: FunctionTable = {
-  'json.match_schema': (context, document, schema) => match(context, document!, schema!),
-  'json.verify_schema': (context, schema) => verify(context, schema!),
+  'json.match_schema': (context, document, schema) => match(context, document, schema),
+  'json.verify_schema': (context, schema) => verify(context, schema),
 }

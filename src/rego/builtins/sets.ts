@@ -47,6 +47,6 @@ export const setFunctions: FunctionTable = {
   and: infix(intersection),
   or: infix(union),
   set_diff: infix(difference),
-  intersection: (_, sets) => intersectAll(setOperand(sets!, 1)),
-  union: (_, sets) => unionAll(setOperand(sets!, 1)),
+  intersection: (_, sets) => intersectAll(setOperand(sets, 1)),
+  union: (_, sets) => unionAll(setOperand(sets, 1)),
 }

@@ -41,7 +41,7 @@ function stringOrStrings(value: Value, position: number): readonly string[] {
 function indexOf(base: string, search: string): number {
   if (search === '') fail('empty search character')
   const at = base.indexOf(search)
-  return at <= 0 ? at : [...base.slice(0, at)].length
+  return at <= 0 ? at : Array.from(base.slice(0, at)).length
 }
 
 function allIndexes(base: string, search: string): number[] {
@@ -59,7 +59,7 @@ function allIndexes(base: string, search: string): number[] {
 
 function substring(base: string, offset: number, length: number): string {
   if (offset < 0) fail('negative offset')
-  const characters = isAscii(base) ? base : [...base]
+  const characters = isAscii(base) ? base : Array.from(base)
   const end = length < 0 ? characters.length : Math.min(characters.length, offset + length)
   const part = characters.slice(offset, Math.max(offset, end))
   return typeof part === 'string' ? part : part.join('')
@@ -73,11 +73,11 @@ function join(separator: string, value: Value): string {
     length += part.length
   }
   checkLength(length)
-  return parts.join(separator)
+  return (parts as readonly string[]).join(separator)
 }
 
 function split(text: string, separator: string): string[] {
-  return separator === '' ? [...text] : text.split(separator)
+  return separator === '' ? Array.from(text) : text.split(separator)
 }
 
 /** The first parts, or with a negative limit the last. */
@@ -88,7 +88,7 @@ function splitN(text: string, separator: string, limit: number): string[] {
 }
 
 function count(text: string, search: string): number {
-  if (search === '') return [...text].length + 1
+  if (search === '') return Array.from(text).length + 1
   return text.split(search).length - 1
 }
 
@@ -133,7 +133,8 @@ function anyAffix(
       parts.some((part) => (end === 'start' ? text.startsWith(part) : text.endsWith(part))),
     )
   }
-  const turned = (text: string): string => (end === 'start' ? text : [...text].reverse().join(''))
+  const turned = (text: string): string =>
+    end === 'start' ? text : Array.from(text).reverse().join('')
   const sorted = texts.map(turned).sort(byUnits)
   return parts.map(turned).some((part) => {
     let low = 0
@@ -157,7 +158,7 @@ function changeCase(text: string, change: (character: string) => string): string
   let out = ''
   for (const character of text) {
     const changed = change(character)
-    out += [...changed].length === 1 ? changed : specialCase(character, changed)
+    out += Array.from(changed).length === 1 ? changed : specialCase(character, changed)
   }
   return out
 }
@@ -168,48 +169,48 @@ function specialCase(character: string, changed: string): string {
 }
 
 export const stringFunctions: FunctionTable = {
-  concat: (_, separator, parts) => join(stringOperand(separator!, 1), parts!),
-  contains: (_, text, search) => stringOperand(text!, 1).includes(stringOperand(search!, 2)),
-  startswith: (_, text, search) => stringOperand(text!, 1).startsWith(stringOperand(search!, 2)),
-  endswith: (_, text, search) => stringOperand(text!, 1).endsWith(stringOperand(search!, 2)),
-  format_int: (_, value, base) => formatInteger(value!, base!),
-  indexof: (_, base, search) => indexOf(stringOperand(base!, 1), stringOperand(search!, 2)),
-  indexof_n: (_, base, search) => allIndexes(stringOperand(base!, 1), stringOperand(search!, 2)),
-  lower: (_, text) => changeCase(stringOperand(text!, 1), (part) => part.toLowerCase()),
-  upper: (_, text) => changeCase(stringOperand(text!, 1), (part) => part.toUpperCase()),
+  concat: (_, separator, parts) => join(stringOperand(separator, 1), parts),
+  contains: (_, text, search) => stringOperand(text, 1).includes(stringOperand(search, 2)),
+  startswith: (_, text, search) => stringOperand(text, 1).startsWith(stringOperand(search, 2)),
+  endswith: (_, text, search) => stringOperand(text, 1).endsWith(stringOperand(search, 2)),
+  format_int: (_, value, base) => formatInteger(value, base),
+  indexof: (_, base, search) => indexOf(stringOperand(base, 1), stringOperand(search, 2)),
+  indexof_n: (_, base, search) => allIndexes(stringOperand(base, 1), stringOperand(search, 2)),
+  lower: (_, text) => changeCase(stringOperand(text, 1), (part) => part.toLowerCase()),
+  upper: (_, text) => changeCase(stringOperand(text, 1), (part) => part.toUpperCase()),
   replace: (_, text, from, to) =>
-    replace(stringOperand(text!, 1), stringOperand(from!, 2), stringOperand(to!, 3)),
-  split: (_, text, separator) => split(stringOperand(text!, 1), stringOperand(separator!, 2)),
+    replace(stringOperand(text, 1), stringOperand(from, 2), stringOperand(to, 3)),
+  split: (_, text, separator) => split(stringOperand(text, 1), stringOperand(separator, 2)),
   sprintf: (_, format, values) => {
-    const text = stringOperand(format!, 1)
-    return sprintf(text, arrayOperand(values!, 2), resultLimit) ?? tooLong()
+    const text = stringOperand(format, 1)
+    return sprintf(text, arrayOperand(values, 2), resultLimit) ?? tooLong()
   },
   substring: (_, base, offset, length) =>
-    substring(stringOperand(base!, 1), integerOperand(offset!, 2), integerOperand(length!, 3)),
+    substring(stringOperand(base, 1), integerOperand(offset, 2), integerOperand(length, 3)),
   trim: (_, text, characters) =>
-    trimCharacters(stringOperand(text!, 1), stringOperand(characters!, 2), 'both'),
+    trimCharacters(stringOperand(text, 1), stringOperand(characters, 2), 'both'),
   trim_left: (_, text, characters) =>
-    trimCharacters(stringOperand(text!, 1), stringOperand(characters!, 2), 'left'),
+    trimCharacters(stringOperand(text, 1), stringOperand(characters, 2), 'left'),
   trim_right: (_, text, characters) =>
-    trimCharacters(stringOperand(text!, 1), stringOperand(characters!, 2), 'right'),
+    trimCharacters(stringOperand(text, 1), stringOperand(characters, 2), 'right'),
   trim_prefix: (_, text, prefix) => {
-    const base = stringOperand(text!, 1)
-    const start = stringOperand(prefix!, 2)
+    const base = stringOperand(text, 1)
+    const start = stringOperand(prefix, 2)
     return base.startsWith(start) ? base.slice(start.length) : base
   },
   trim_suffix: (_, text, suffix) => {
-    const base = stringOperand(text!, 1)
-    const end = stringOperand(suffix!, 2)
+    const base = stringOperand(text, 1)
+    const end = stringOperand(suffix, 2)
     return base.endsWith(end) ? base.slice(0, base.length - end.length) : base
   },
-  trim_space: (_, text) => trimSpace(stringOperand(text!, 1)),
+  trim_space: (_, text) => trimSpace(stringOperand(text, 1)),
   'strings.any_prefix_match': (_, texts, parts) =>
-    anyAffix(stringOrStrings(texts!, 1), stringOrStrings(parts!, 2), 'start'),
+    anyAffix(stringOrStrings(texts, 1), stringOrStrings(parts, 2), 'start'),
   'strings.any_suffix_match': (_, texts, parts) =>
-    anyAffix(stringOrStrings(texts!, 1), stringOrStrings(parts!, 2), 'end'),
-  'strings.count': (_, text, search) => count(stringOperand(text!, 1), stringOperand(search!, 2)),
-  'strings.replace_n': (_, patterns, text) => replaceMany(patterns!, text!),
-  'strings.reverse': (_, text) => [...stringOperand(text!, 1)].reverse().join(''),
+    anyAffix(stringOrStrings(texts, 1), stringOrStrings(parts, 2), 'end'),
+  'strings.count': (_, text, search) => count(stringOperand(text, 1), stringOperand(search, 2)),
+  'strings.replace_n': (_, patterns, text) => replaceMany(patterns, text),
+  'strings.reverse': (_, text) => Array.from(stringOperand(text, 1)).reverse().join(''),
   'strings.split_n': (_, text, separator, limit) =>
-    splitN(stringOperand(text!, 1), stringOperand(separator!, 2), integerOperand(limit!, 3)),
+    splitN(stringOperand(text, 1), stringOperand(separator, 2), integerOperand(limit, 3)),
 }

@@ -6,8 +6,8 @@ import { TemplateError } from './template/tree.ts'
 
 export const templateFunctions: FunctionTable = {
   'strings.render_template': (context, template, variables) => {
-    const text = stringOperand(template!, 1)
-    const data = objectOperand(variables!, 2)
+    const text = stringOperand(template, 1)
+    const data = objectOperand(variables, 2)
     try {
       return renderTemplate(parseTemplate(text), data, (steps) => context.spend(steps))
     } catch (error) {

@@ -139,28 +139,23 @@ function difference(first: Value, second: Value): readonly number[] {
 
 export const timeFunctions: FunctionTable = {
   'time.now_ns': (context) => fromBigInt(context.nowNs()),
-  'time.parse_ns': (_, layout, value) => parse(stringOperand(layout!, 1), stringOperand(value!, 2)),
-  'time.parse_rfc3339_ns': (_, value) => parse('RFC3339', stringOperand(value!, 1)),
+  'time.parse_ns': (_, layout, value) => parse(stringOperand(layout, 1), stringOperand(value, 2)),
+  'time.parse_rfc3339_ns': (_, value) => parse('RFC3339', stringOperand(value, 1)),
   'time.parse_duration_ns': (_, text) => {
-    const duration = stringOperand(text!, 1)
+    const duration = stringOperand(text, 1)
     return fromBigInt(said(() => parseDuration(duration)))
   },
-  'time.format': (_, value) => format(value!),
+  'time.format': (_, value) => format(value),
   'time.date': (_, value) => {
-    const { year, month, day } = momentOperand(value!)
+    const { year, month, day } = momentOperand(value)
     return [year, month, day]
   },
   'time.clock': (_, value) => {
-    const { hour, minute, second } = momentOperand(value!)
+    const { hour, minute, second } = momentOperand(value)
     return [hour, minute, second]
   },
-  'time.weekday': (_, value) => weekdays[momentOperand(value!).weekday]!,
+  'time.weekday': (_, value) => weekdays[momentOperand(value).weekday]!,
   'time.add_date': (_, value, years, months, days) =>
-    addDate(
-      value!,
-      integerOperand(years!, 2),
-      integerOperand(months!, 3),
-      integerOperand(days!, 4),
-    ),
-  'time.diff': (_, first, second) => difference(first!, second!),
+    addDate(value, integerOperand(years, 2), integerOperand(months, 3), integerOperand(days, 4)),
+  'time.diff': (_, first, second) => difference(first, second),
 }

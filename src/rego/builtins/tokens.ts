@@ -96,10 +96,10 @@ function candidates(
 
 function verifyAsymmetric(algorithm: string): Implementation {
   return (context, token, key) => {
-    const text = stringOperand(token!, 1)
+    const text = stringOperand(token, 1)
     return said(() => {
       const parts = splitToken(text)
-      const keys = keysOf(context, stringOperand(key!, 2))
+      const keys = keysOf(context, stringOperand(key, 2))
       const signature = decodeSignature(parts)
       const header = readHeader(decodeHeader(parts))
       const data = signedBytes(parts)
@@ -112,8 +112,8 @@ function verifyAsymmetric(algorithm: string): Implementation {
 
 function verifyHmac(hash: string): Implementation {
   return (_, token, secret) => {
-    const text = stringOperand(token!, 1)
-    const key = stringOperand(secret!, 2)
+    const text = stringOperand(token, 1)
+    const key = stringOperand(secret, 2)
     return said(() => {
       const parts = splitToken(text)
       const signature = decodeSignature(parts)
@@ -278,17 +278,17 @@ function encodeSign(headers: string, payload: string, key: string): string {
 
 export const tokenFunctions: FunctionTable = {
   'io.jwt.decode': (_, token) => {
-    const text = stringOperand(token!, 1)
+    const text = stringOperand(token, 1)
     return said(() => decode(text))
   },
   'io.jwt.decode_verify': (context, token, constraints) =>
-    said(() => decodeVerify(context, token!, constraints!)),
+    said(() => decodeVerify(context, token, constraints)),
   'io.jwt.encode_sign': (_, headers, payload, key) =>
-    said(() => encodeSign(writeJson(headers!), writeJson(payload!), writeJson(key!))),
+    said(() => encodeSign(writeJson(headers), writeJson(payload), writeJson(key))),
   'io.jwt.encode_sign_raw': (_, headers, payload, key) => {
-    const jwk = stringOperand(key!, 3)
-    const header = stringOperand(headers!, 1)
-    const claims = stringOperand(payload!, 2)
+    const jwk = stringOperand(key, 3)
+    const header = stringOperand(headers, 1)
+    const claims = stringOperand(payload, 2)
     return said(() => encodeSign(header, claims, jwk))
   },
   'io.jwt.verify_eddsa': verifyAsymmetric('EdDSA'),

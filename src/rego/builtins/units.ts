@@ -99,6 +99,6 @@ function toTenPlaces(mantissa: bigint, exponent: number): RegoNumber {
 }
 
 export const unitFunctions: FunctionTable = {
-  'units.parse': (_, text) => parseUnits(stringOperand(text!, 1)),
-  'units.parse_bytes': (_, text) => parseBytes(stringOperand(text!, 1)),
+  'units.parse': (_, text) => parseUnits(stringOperand(text, 1)),
+  'units.parse_bytes': (_, text) => parseBytes(stringOperand(text, 1)),
 }

@@ -62,8 +62,8 @@ function versionOperand(text: string, position: number): Version {
 
 export const versionFunctions: FunctionTable = {
   'semver.compare': (_, left, right) => {
-    const a = stringOperand(left!, 1)
-    const b = stringOperand(right!, 2)
+    const a = stringOperand(left, 1)
+    const b = stringOperand(right, 2)
     return compare(versionOperand(a, 1), versionOperand(b, 2))
   },
   'semver.is_valid': (_, text) => typeof text === 'string' && parse(text) !== undefined,

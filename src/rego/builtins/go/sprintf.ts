@@ -333,7 +333,7 @@ function formatString(
 function cut(text: string, precision: number | undefined): string {
   return precision === undefined || text.length <= precision
     ? text
-    : [...text].slice(0, precision).join('')
+    : Array.from(text).slice(0, precision).join('')
 }
 
 function hexOf(text: string, verb: string, spec: Spec): string {
@@ -345,7 +345,7 @@ function hexOf(text: string, verb: string, spec: Spec): string {
 }
 
 function pad(text: string, spec: Spec): string {
-  const missing = (spec.width ?? 0) - [...text].length
+  const missing = (spec.width ?? 0) - Array.from(text).length
   if (missing <= 0) return text
   if (spec.minus) return text + ' '.repeat(missing)
   return (spec.zero ? '0' : ' ').repeat(missing) + text

@@ -23,19 +23,28 @@ function trimWhile(
   isCut: (character: string) => boolean,
   side: 'left' | 'right' | 'both',
 ): string {
+  const start = side === 'right' ? 0 : startAfter(text, isCut)
+  return text.slice(start, side === 'left' ? text.length : endBefore(text, start, isCut))
+}
+
+function startAfter(text: string, isCut: (character: string) => boolean): number {
   let start = 0
-  let end = text.length
-  while (side !== 'right' && start < end) {
+  while (start < text.length) {
     const character = String.fromCodePoint(text.codePointAt(start)!)
     if (!isCut(character)) break
     start += character.length
   }
-  while (side !== 'left' && end > start) {
+  return start
+}
+
+function endBefore(text: string, start: number, isCut: (character: string) => boolean): number {
+  let end = text.length
+  while (end > start) {
     const character = lastCharacter(text, start, end)
     if (!isCut(character)) break
     end -= character.length
   }
-  return text.slice(start, end)
+  return end
 }
 
 function lastCharacter(text: string, start: number, end: number): string {

@@ -24,7 +24,7 @@ export class Lexer {
   #lineStart = 0
 
   constructor(text: string) {
-    this.#characters = [...text]
+    this.#characters = Array.from(text)
   }
 
   read(): Token {

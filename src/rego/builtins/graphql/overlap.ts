@@ -15,7 +15,7 @@ import {
   type ValueNode,
 } from './nodes.ts'
 import type { Schema, TypeDefinition } from './schema.ts'
-import { fieldOf, type Report, type Spend } from './validate.ts'
+import { fieldOf, type Report, type Spend } from './findings.ts'
 
 interface Found {
   readonly parent: TypeDefinition | undefined

@@ -11,24 +11,14 @@ import {
   type FieldNode,
   type FragmentNode,
   type OperationNode,
-  type Position,
   type QueryDocument,
   type SelectionNode,
 } from './nodes.ts'
+import { composite, fieldOf, type Finding, type Report, type Spend } from './findings.ts'
 import { checkOverlaps } from './overlap.ts'
 import type { Schema, TypeDefinition } from './schema.ts'
 import { checkValue } from './values.ts'
 import { Variables } from './variables.ts'
-
-export interface Finding {
-  readonly message: string
-  readonly position: Position | undefined
-}
-
-/** Pays for work, see the built-in's context. */
-export type Spend = (steps: number) => void
-
-export type Report = (message: string, at: object) => void
 
 /** What is wrong with the query, in the order of the text; empty when nothing is. */
 export function validateQuery(
@@ -42,8 +32,6 @@ export function validateQuery(
   checkOverlaps(schema, document, report, spend)
   return findings
 }
-
-const composite = new Set(['OBJECT', 'INTERFACE', 'UNION'])
 
 class Validator {
   readonly #schema: Schema
@@ -338,13 +326,4 @@ class Validator {
         this.#report(`Fragment "${fragment.Name}" is never used.`, fragment)
     }
   }
-}
-
-/** The definition of a field of a type; every composite type has its name. */
-export function fieldOf(type: TypeDefinition | undefined, name: string): FieldNode | undefined {
-  if (type === undefined) return undefined
-  if (name === '__typename' && composite.has(type.kind)) {
-    return { Name: name, Type: { NamedType: 'String', NonNull: true } }
-  }
-  return type.fields.find((field) => field.Name === name)
 }

@@ -2,7 +2,7 @@
 import { quoteGo } from '../go/quote.ts'
 import { typeText, valueKinds, type ChildNode, type TypeNode, type ValueNode } from './nodes.ts'
 import type { Schema, TypeDefinition } from './schema.ts'
-import type { Report } from './validate.ts'
+import type { Report } from './findings.ts'
 
 const depthLimit = 500
 

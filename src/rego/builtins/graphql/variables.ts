@@ -10,7 +10,7 @@ import {
   type VariableNode,
 } from './nodes.ts'
 import { isCompatible, type Schema } from './schema.ts'
-import type { Report } from './validate.ts'
+import type { Report } from './findings.ts'
 
 interface Use {
   readonly value: ValueNode

@@ -17,7 +17,7 @@ import {
   type ObjectValue,
   type Value,
 } from '../../values.ts'
-import { Regex } from '../text/regex.ts'
+import { isPattern } from '../text/regex.ts'
 import { resolvePointer } from './reference.ts'
 
 /** A schema that cannot be used, in the words of OPA's validator. */
@@ -172,17 +172,9 @@ function checkPatterns(value: ObjectValue): void {
     throw new SchemaError('pattern must be a valid regex')
   const patterns = objectGet(value, 'patternProperties')
   if (!isObject(patterns)) return
-  for (const { key } of objectEntries(patterns)) {
-    if (!isPattern(key as string)) throw new SchemaError(`Invalid regex pattern '${String(key)}'`)
-  }
-}
-
-function isPattern(pattern: string): boolean {
-  try {
-    new Regex(pattern)
-    return true
-  } catch {
-    return false
+  for (const entry of objectEntries(patterns)) {
+    const key = entry.key as string
+    if (!isPattern(key)) throw new SchemaError(`Invalid regex pattern '${key}'`)
   }
 }
 

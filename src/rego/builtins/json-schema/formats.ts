@@ -1,7 +1,7 @@
 /** Formats of JSON Schema texts. A format that is not known accepts every text, as the specification has it. */
 import { parseUrl } from '../go/url.ts'
 import { parseIp } from '../net/address.ts'
-import { Regex } from '../text/regex.ts'
+import { isPattern } from '../text/regex.ts'
 import { parseTime } from '../time/parse.ts'
 
 type Check = (text: string) => boolean
@@ -61,7 +61,7 @@ const checks = new Map<string, Check>([
   ['iri-reference', isUriReference],
   ['uri-template', (text) => isUriReference(text) && balanced(text)],
   ['uuid', (text) => /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(text)],
-  ['regex', (text) => succeeds(() => new Regex(text))],
+  ['regex', (text) => isPattern(text)],
   ['json-pointer', (text) => pointer.test(text)],
   ['relative-json-pointer', (text) => /^(?:0|[1-9]\d*)(?:#|(?:\/(?:[^~/]|~[01])*)*)$/.test(text)],
 ])

@@ -2,14 +2,7 @@
  * Validates a document by a JSON Schema that `check.ts` has accepted, and says what is wrong in the words and the order
  * of OPA's validator. Of alternatives that all fail, the errors of the closest are shown.
  */
-import {
-  compareNumbers,
-  isInteger,
-  isNumber,
-  numberToText,
-  scaled,
-  type RegoNumber,
-} from '../../numbers.ts'
+import { isInteger, isNumber, type RegoNumber } from '../../numbers.ts'
 import {
   equals,
   isArray,
@@ -25,6 +18,7 @@ import {
 import { writeJson } from '../json/text.ts'
 import { Regex } from '../text/regex.ts'
 import { hasFormat } from './formats.ts'
+import { lengthLimits, numberLimits, sizeLimits, type BrokenLimit } from './limits.ts'
 import { resolvePointer } from './reference.ts'
 
 export interface Violation {
@@ -130,7 +124,7 @@ class Visit {
   #hasType(schema: ObjectValue, value: Value, path: Path, outcome: Outcome): boolean {
     const declared = objectGet(schema, 'type')
     if (declared === undefined) return true
-    const names = isArray(declared) ? declared : [declared]
+    const names = (isArray(declared) ? declared : [declared]) as readonly string[]
     const given = isNumber(value) && isInteger(value) ? 'integer' : typeName(value)
     if (names.includes(given) || (given === 'integer' && names.includes('number'))) return true
     const expected = names.join(',')
@@ -208,9 +202,9 @@ class Visit {
         this.#visit(dependency, value, path, depth + 1, outcome)
         continue
       }
-      for (const name of dependency) {
+      for (const name of dependency as readonly string[]) {
         if (objectHas(value, name)) continue
-        this.#fail(outcome, path, 'missing_dependency', `Has a dependency on ${String(name)}`)
+        this.#fail(outcome, path, 'missing_dependency', `Has a dependency on ${name}`)
       }
     }
   }
@@ -273,7 +267,7 @@ class Visit {
     if (isArray(items) && items.length > 0 && items.length < value.length && rest === false) {
       this.#fail(outcome, path, 'array_no_additional_items', 'No additional items allowed on array')
     }
-    this.#size(schema, 'Items', value.length, path, outcome)
+    this.#limits(sizeLimits(schema, 'Items', value.length), path, outcome)
     if (objectGet(schema, 'uniqueItems') === true) this.#unique(value, path, outcome)
     const contains = objectGet(schema, 'contains')
     if (
@@ -296,35 +290,6 @@ class Visit {
     })
   }
 
-  #size(
-    schema: ObjectValue,
-    kind: 'Items' | 'Properties',
-    size: number,
-    path: Path,
-    outcome: Outcome,
-  ): void {
-    const low = objectGet(schema, `min${kind}`)
-    const high = objectGet(schema, `max${kind}`)
-    const subject = kind === 'Items' ? 'Array must have' : 'Must have'
-    const name = kind.toLowerCase()
-    if (isNumber(low) && compareNumbers(size, low) < 0) {
-      this.#fail(
-        outcome,
-        path,
-        `array_min_${name}`,
-        `${subject} at least ${numberToText(low)} ${name}`,
-      )
-    }
-    if (isNumber(high) && compareNumbers(size, high) > 0) {
-      this.#fail(
-        outcome,
-        path,
-        `array_max_${name}`,
-        `${subject} at most ${numberToText(high)} ${name}`,
-      )
-    }
-  }
-
   #object(
     schema: ObjectValue,
     value: ObjectValue,
@@ -332,10 +297,10 @@ class Visit {
     depth: number,
     outcome: Outcome,
   ): void {
-    this.#size(schema, 'Properties', objectSize(value), path, outcome)
-    for (const name of listOf(schema, 'required')) {
+    this.#limits(sizeLimits(schema, 'Properties', objectSize(value)), path, outcome)
+    for (const name of listOf(schema, 'required') as readonly string[]) {
       if (objectHas(value, name)) outcome.score++
-      else this.#fail(outcome, path, 'required', `${String(name)} is required`)
+      else this.#fail(outcome, path, 'required', `${name} is required`)
     }
     const known = objectGet(schema, 'properties')
     const rest = objectGet(schema, 'additionalProperties')
@@ -358,7 +323,7 @@ class Visit {
         outcome,
         path,
         'invalid_property_name',
-        `Property name of "${String(key)}" does not match`,
+        `Property name of "${key as string}" does not match`,
       )
       outcome.merge(result)
     }
@@ -384,27 +349,7 @@ class Visit {
   }
 
   #string(schema: ObjectValue, value: string, path: Path, outcome: Outcome): void {
-    const low = objectGet(schema, 'minLength')
-    const high = objectGet(schema, 'maxLength')
-    const length = low === undefined && high === undefined ? 0 : [...value].length
-    if (isNumber(low) && compareNumbers(length, low) < 0) {
-      const bound = numberToText(low)
-      this.#fail(
-        outcome,
-        path,
-        'string_gte',
-        `String length must be greater than or equal to ${bound}`,
-      )
-    }
-    if (isNumber(high) && compareNumbers(length, high) > 0) {
-      const bound = numberToText(high)
-      this.#fail(
-        outcome,
-        path,
-        'string_lte',
-        `String length must be less than or equal to ${bound}`,
-      )
-    }
+    this.#limits(lengthLimits(schema, value), path, outcome)
     const pattern = objectGet(schema, 'pattern')
     if (typeof pattern === 'string' && !this.#regex(pattern).test(value)) {
       this.#fail(outcome, path, 'pattern', `Does not match pattern '${pattern}'`)
@@ -413,53 +358,13 @@ class Visit {
   }
 
   #number(schema: ObjectValue, value: RegoNumber, path: Path, outcome: Outcome): void {
-    const step = objectGet(schema, 'multipleOf')
-    if (isNumber(step) && !isMultiple(value, step)) {
-      this.#fail(outcome, path, 'multiple_of', `Must be a multiple of ${numberToText(step)}`)
-    }
-    const high = boundOf(schema, 'maximum', 'exclusiveMaximum')
-    if (high.inclusive !== undefined && compareNumbers(value, high.inclusive) > 0) {
-      this.#fail(
-        outcome,
-        path,
-        'number_lte',
-        `Must be less than or equal to ${numberToText(high.inclusive)}`,
-      )
-    }
-    if (high.exclusive !== undefined && compareNumbers(value, high.exclusive) >= 0) {
-      this.#fail(outcome, path, 'number_lt', `Must be less than ${numberToText(high.exclusive)}`)
-    }
-    const low = boundOf(schema, 'minimum', 'exclusiveMinimum')
-    if (low.inclusive !== undefined && compareNumbers(value, low.inclusive) < 0) {
-      this.#fail(
-        outcome,
-        path,
-        'number_gte',
-        `Must be greater than or equal to ${numberToText(low.inclusive)}`,
-      )
-    }
-    if (low.exclusive !== undefined && compareNumbers(value, low.exclusive) <= 0) {
-      this.#fail(outcome, path, 'number_gt', `Must be greater than ${numberToText(low.exclusive)}`)
-    }
+    this.#limits(numberLimits(schema, value), path, outcome)
     outcome.score++
   }
-}
 
-/** Draft 4 makes a bound exclusive by a boolean beside it; later drafts have a number of its own. */
-function boundOf(schema: ObjectValue, key: string, exclusiveKey: string) {
-  const bound = objectGet(schema, key)
-  const exclusive = objectGet(schema, exclusiveKey)
-  const number = isNumber(bound) ? bound : undefined
-  if (exclusive === true) return { inclusive: undefined, exclusive: number }
-  return { inclusive: number, exclusive: isNumber(exclusive) ? exclusive : undefined }
-}
-
-function isMultiple(value: RegoNumber, step: RegoNumber): boolean {
-  const a = scaled(value)
-  const b = scaled(step)
-  const power = Math.min(a.exponent, b.exponent)
-  const left = a.mantissa * 10n ** BigInt(a.exponent - power)
-  return left % (b.mantissa * 10n ** BigInt(b.exponent - power)) === 0n
+  #limits(broken: readonly BrokenLimit[], path: Path, outcome: Outcome): void {
+    for (const [type, description] of broken) this.#fail(outcome, path, type, description)
+  }
 }
 
 function listOf(schema: ObjectValue, key: string): readonly Value[] {

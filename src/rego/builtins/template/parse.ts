@@ -283,7 +283,7 @@ function literal(quoted: string): string | number {
 function numberLiteral(text: string) {
   const plain = text.replaceAll('_', '').replace(/^\+/, '')
   const prefixed = /^-?0[xXoObB]/.test(plain)
-  const number = prefixed && /^0/.test(plain) ? Number(plain) : parseNumber(plain)
+  const number = prefixed && plain.startsWith('0') ? Number(plain) : parseNumber(plain)
   if (number === undefined || Number.isNaN(number)) {
     throw new TemplateError(`template: template:1: bad number syntax: "${text}"`)
   }

@@ -132,7 +132,7 @@ class Reader {
 
   constructor(input: string) {
     this.#input = input
-    this.#characters = [...input]
+    this.#characters = Array.from(input)
   }
 
   next(): Rune | undefined {

@@ -42,7 +42,7 @@ class Lexer {
   #depth = 0
 
   constructor(pattern: string) {
-    this.#characters = [...pattern]
+    this.#characters = Array.from(pattern)
   }
 
   tokens(): Token[] {
@@ -146,7 +146,7 @@ function simpleMatcher(
   }
   if (tokens.some(({ kind }) => kind === 'super' || kind === 'open')) return undefined
   const steps = tokens.flatMap((token): readonly Step[] =>
-    token.kind === 'text' ? [...token.text] : [token],
+    token.kind === 'text' ? Array.from(token.text) : [token],
   )
   return (text) => matchSteps(steps, separators, text)
 }

@@ -39,7 +39,8 @@ export class Regex {
     const groups = this.#compiled.groupCount()
     let previousEnd = -1
     let at = 0
-    while (at <= text.length && (limit < 0 || found.length < limit) && matcher.find(at)) {
+    const wanted = limit < 0 ? text.length + 1 : limit
+    while (at <= text.length && found.length < wanted && matcher.find(at)) {
       spend(stepsPerMatch)
       const start = matcher.start()
       const end = matcher.end()
@@ -91,6 +92,16 @@ export class Regex {
     }
     put(text.slice(copied))
     return size > limit ? undefined : out.join('')
+  }
+}
+
+/** Whether RE2 accepts the pattern. */
+export function isPattern(pattern: string): boolean {
+  try {
+    RE2JS.compile(pattern)
+    return true
+  } catch {
+    return false
   }
 }
 
