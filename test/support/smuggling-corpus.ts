@@ -52,6 +52,13 @@ export const gadgetRequests = (): Buffer[] => {
   )
 }
 
+/** Headers as a browser or a client library sends them, so that a mutation does not always hit what is short. */
+const usual =
+  'User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)\r\n' +
+  'Accept: text/html,application/xhtml+xml,application/json;q=0.9,*/*;q=0.8\r\n' +
+  'Accept-Language: en-GB,en;q=0.7,de;q=0.3\r\nAccept-Encoding: gzip, deflate, br\r\n' +
+  'Cookie: session=0123456789abcdef; theme=dark\r\nX-Request-Id: 5f2b1c4e-9a3d-4b7e\r\n'
+
 /** Small requests of every form that is accepted: seeds for mutation. */
 export const ownCases = [
   'GET / HTTP/1.1\r\nHost: a\r\n\r\n',
@@ -65,4 +72,7 @@ export const ownCases = [
   'GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: a\r\n\r\n',
   'GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\nGET / HTTP/1.0\r\nHost: a\r\n\r\n',
   '\r\nDELETE /x HTTP/1.1\r\nHost: [::1]:8080\r\nContent-Length: 0\r\n\r\n',
+  `GET /orders/42/items?page=2&sort=price HTTP/1.1\r\nHost: orders.example.com\r\n${usual}\r\n`,
+  `POST /orders HTTP/1.1\r\nHost: orders.example.com\r\n${usual}Content-Type: application/json\r\nContent-Length: 46\r\n\r\n{"item":"a book","count":3,"gift":true,"to":1}GET /after HTTP/1.1\r\nHost: a\r\n${usual}\r\n`,
+  `POST /orders HTTP/1.1\r\nHost: orders.example.com\r\n${usual}Transfer-Encoding: chunked\r\n\r\n1e\r\n{"item":"a book","count":3,"gi\r\n0\r\n\r\nDELETE /after HTTP/1.1\r\nHost: a\r\n${usual}\r\n`,
 ].map((text) => Buffer.from(text, 'latin1'))
