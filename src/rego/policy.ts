@@ -8,10 +8,11 @@ import type { Builtin, BuiltinContext } from './builtins/builtin.ts'
 import { BuiltinError } from './builtins/builtin.ts'
 import { builtins as allBuiltins } from './builtins/registry.ts'
 import { compileModules, type Compiled } from './compile/compile.ts'
-import { prepareBody, type Bindings } from './compile/queries.ts'
+import { prepareBody, prepareDocument, type Bindings } from './compile/queries.ts'
 import { ErrorList, EvalError, RegoErrors, type Location } from './errors.ts'
 import { Runtime, type Budget } from './run/runtime.ts'
-import { parseModule, parseQuery } from './syntax/parse.ts'
+import { parseModule, parseQuery, parseTerm } from './syntax/parse.ts'
+import { moduleJson } from './syntax/tree-json.ts'
 import type { Module, RegoVersion } from './syntax/tree.ts'
 import type { Value } from './values.ts'
 import { fromJson } from './value-text.ts'
@@ -75,6 +76,8 @@ export interface Query {
   decide(input: unknown, options?: DecideOptions): Decision
 }
 
+const noOptions: DecideOptions = {}
+
 /** Compiles a bundle; throws `RegoErrors` with every mistake. */
 export function compileBundle(bundle: Bundle, options: PolicyOptions = {}): Policy {
   const errors = new ErrorList()
@@ -101,12 +104,14 @@ export class Policy {
   readonly #runtime: Runtime
   readonly #compiled: Compiled
   readonly #options: PolicyOptions
-  readonly #interQueryCache = new Map<string, unknown>()
+  readonly #context: QueryContext
 
   constructor(modules: readonly Module[], data: Value, options: PolicyOptions) {
     this.#options = options
     this.#runtime = new Runtime(options.now ?? Date.now)
     this.#runtime.data = data
+    this.#context = new QueryContext(options, this.#runtime)
+    this.#runtime.context = this.#context
     this.#compiled = compileModules(modules, this.#runtime, {
       strict: options.check ?? 'lenient',
       builtins: options.builtins ?? allBuiltins,
@@ -116,14 +121,14 @@ export class Policy {
 
   /** Prepares a document, such as `data.authz.allow`; throws `RegoErrors` when the path is no ref. */
   prepare(path: string): Query {
-    const body = parseQuery(`${path} = result`, { version: 'v1' })
-    const run = prepareBody(this.#compiled, body)
+    const valueOf = prepareDocument(this.#compiled, parseTerm(path))
+    const decide = (): Decision => {
+      const value = valueOf()
+      return { defined: value !== undefined, value }
+    }
     return {
-      decide: (input, options = {}) =>
-        this.#guard(input as Value | undefined, options, () => {
-          const value = run('first')[0]?.get('result')
-          return { defined: value !== undefined, value }
-        }),
+      decide: (input, options = noOptions) =>
+        this.#guard(input as Value | undefined, options, decide),
     }
   }
 
@@ -140,7 +145,7 @@ export class Policy {
     const runtime = this.#runtime
     runtime.begin(input, options.budget)
     runtime.strict = options.builtinErrors === 'strict'
-    runtime.context = this.#context(options)
+    this.#context.begin(options)
   }
 
   #guard(input: Value | undefined, options: DecideOptions, decide: () => Decision): Decision {
@@ -151,25 +156,59 @@ export class Policy {
       return { defined: false, value: undefined, error: asDecisionError(error) }
     }
   }
+}
 
-  #context(options: DecideOptions): BuiltinContext {
-    const { now = Date.now, random = Math.random, httpSend, lookupIp, runtime = {} } = this.#options
-    let nowNs = options.nowNs
-    return {
-      nowNs: () => (nowNs ??= BigInt(Math.round(now() * 1000)) * 1000n),
-      random,
-      cache: new Map(),
-      interQueryCache: this.#interQueryCache,
-      httpSend,
-      lookupIp,
-      runtime,
-      strict: options.builtinErrors === 'strict',
-      parseModule: () => {
-        throw new BuiltinError('eval_builtin_error', 'rego.parse_module: not supported')
-      },
-      location: { file: '', row: 0, col: 0 },
-      spend: (steps) => this.#runtime.spend(steps),
-    }
+/** What built-ins see of a query; one object, begun anew for each decision. */
+class QueryContext implements BuiltinContext {
+  readonly interQueryCache = new Map<string, unknown>()
+  readonly random: () => number
+  readonly httpSend: BuiltinContext['httpSend']
+  readonly lookupIp: BuiltinContext['lookupIp']
+  readonly runtime: Value
+  readonly parseModule = parseForPolicy
+  strict = false
+  location: Location = { file: '', row: 0, col: 0 }
+  readonly #now: () => number
+  readonly #spender: Runtime
+  #cache: Map<string, unknown> | undefined
+  #nowNs: bigint | undefined
+
+  constructor(options: PolicyOptions, spender: Runtime) {
+    this.random = options.random ?? Math.random
+    this.httpSend = options.httpSend
+    this.lookupIp = options.lookupIp
+    this.runtime = options.runtime ?? {}
+    this.#now = options.now ?? Date.now
+    this.#spender = spender
+  }
+
+  begin(options: DecideOptions): void {
+    this.strict = options.builtinErrors === 'strict'
+    this.#cache = undefined
+    this.#nowNs = options.nowNs
+  }
+
+  get cache(): Map<string, unknown> {
+    this.#cache ??= new Map()
+    return this.#cache
+  }
+
+  nowNs(): bigint {
+    this.#nowNs ??= BigInt(Math.round(this.#now() * 1000)) * 1000n
+    return this.#nowNs
+  }
+
+  spend(steps: number): void {
+    this.#spender.spend(steps)
+  }
+}
+
+function parseForPolicy(file: string, text: string): Value {
+  try {
+    return moduleJson(parseModule(file, text, { version: 'v1' }))
+  } catch (error) {
+    if (error instanceof RegoErrors) throw new BuiltinError('eval_builtin_error', error.message)
+    throw error
   }
 }
 

@@ -11,10 +11,12 @@ import {
   SetDocument,
   type RuleCode,
 } from '../run/documents.ts'
+import { RuleIndex, type Indexed } from '../run/rule-index.ts'
 import { RuleNode } from '../run/rule-tree.ts'
 import type { Term } from '../syntax/tree.ts'
 import { equals, type Value } from '../values.ts'
 import { codeRule, type Purpose } from './code-rules.ts'
+import { conditionsOf } from './conditions.ts'
 import type { Program } from './coder.ts'
 import type { ResolvedRule } from './resolve.ts'
 
@@ -61,7 +63,10 @@ export function buildDocuments(
       node.document = objectDocument(program, node, at)
     } else if (rules.length > 0) {
       node.document = rules.some((rule) => rule.member !== undefined)
-        ? new SetDocument(program().runtime, once(program, rules, { kind: 'member' }))
+        ? new SetDocument(
+            program().runtime,
+            once(program, rules, () => ({ kind: 'member' })),
+          )
         : completeDocument(program, rules)
     }
     if (node.document instanceof Cached) node.document.stable = isStable(node, at, stable)
@@ -76,14 +81,34 @@ function isStable(node: RuleNode, at: RulesAt, stable: ReadonlySet<RuleNode>): b
   return [...node.children.values()].every((child) => isStable(child, at, stable))
 }
 
-/** Code of rules, made when first asked for. */
+/** Finds the rules that may match; the index over them is made when first asked for. */
 function once(
   program: () => Program,
   rules: readonly ResolvedRule[],
+  purpose: (rule: ResolvedRule) => Purpose,
+): (operands?: readonly Value[]) => readonly RuleCode[] {
+  const { runtime } = program()
+  let index: RuleIndex | undefined
+  return (operands) => {
+    index ??= new RuleIndex(
+      rules.map((rule, order) => indexed(program, rule, order, purpose(rule))),
+    )
+    return index.candidates(runtime.input, operands)
+  }
+}
+
+function indexed(
+  program: () => Program,
+  rule: ResolvedRule,
+  order: number,
   purpose: Purpose,
-): () => readonly RuleCode[] {
-  let codes: RuleCode[] | undefined
-  return () => (codes ??= rules.map((rule) => codeRule(program(), rule, purpose)))
+): Indexed {
+  let code: RuleCode | undefined
+  return {
+    order,
+    conditions: conditionsOf(rule),
+    code: () => (code ??= codeRule(program(), rule, purpose)),
+  }
 }
 
 function completeDocument(
@@ -107,28 +132,25 @@ function functionDocument(
 function split(program: () => Program, rules: readonly ResolvedRule[]) {
   const proper = rules.filter((rule) => !rule.isDefault)
   const fallback = rules.filter((rule) => rule.isDefault)
-  const codes = once(program, proper, { kind: 'value' })
-  const defaults = once(program, fallback, { kind: 'value' })
+  const codes = once(program, proper, () => ({ kind: 'value' }))
+  const defaults = once(program, fallback, () => ({ kind: 'value' }))
   return [codes, () => defaults()[0]] as const
 }
 
 /** An object that all rules at a node and below it make together. */
 function objectDocument(program: () => Program, top: RuleNode, at: RulesAt): ObjectDocument {
-  const parts: (readonly [readonly ResolvedRule[], readonly Value[]])[] = []
+  const all: ResolvedRule[] = []
   const gather = (node: RuleNode): void => {
-    const rules = (at.get(node) ?? []).filter((rule) => rule.args === undefined && !rule.isDefault)
-    if (rules.length > 0) parts.push([rules, node.path.slice(top.path.length)])
+    for (const rule of at.get(node) ?? [])
+      if (rule.args === undefined && !rule.isDefault) all.push(rule)
     for (const child of node.children.values()) gather(child)
   }
   gather(top)
-  let codes: RuleCode[] | undefined
-  return new ObjectDocument(
-    program().runtime,
-    () =>
-      (codes ??= parts.flatMap(([rules, keys]) =>
-        rules.map((rule) => codeRule(program(), rule, { kind: 'entry', keys })),
-      )),
-  )
+  const purpose = (rule: ResolvedRule): Purpose => ({
+    kind: 'entry',
+    keys: rule.path.slice(top.path.length),
+  })
+  return new ObjectDocument(program().runtime, once(program, all, purpose))
 }
 
 /** True when all rules, their `else` included, give the same constant. */

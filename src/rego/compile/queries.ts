@@ -2,10 +2,11 @@
 
 import { ErrorList } from '../errors.ts'
 import type { Frame } from '../run/documents.ts'
-import { placeCol, placeRow, type Body } from '../syntax/tree.ts'
+import { placeCol, placeRow, type Body, type Term } from '../syntax/tree.ts'
 import type { Value } from '../values.ts'
 import { BodyCode, Slots } from './coder.ts'
 import { codeBody } from './code-exprs.ts'
+import { groundTerm, isGround } from './code-terms.ts'
 import type { Compiled } from './compile.ts'
 import { expandQuery } from './expand.ts'
 import { isGenerated, isWildcard, writtenName } from './names.ts'
@@ -56,4 +57,18 @@ export function prepareBody(compiled: Compiled, body: Body): (want: 'first' | 'a
     step(frame)
     return found
   }
+}
+
+/** A document by its path, ready to be read; throws `RegoErrors` for anything but a path of constants. */
+export function prepareDocument(compiled: Compiled, term: Term): () => Value | undefined {
+  const code = new BodyCode(compiled.program, new Slots(0), new Set(), '')
+  if (term.kind !== 'ref' || !isGround(term, code.bound)) {
+    const errors = new ErrorList()
+    const location = { file: '', row: placeRow(term.at), col: placeCol(term.at) }
+    errors.add('rego_parse_error', 'an entry point is a path such as data.authz.allow', location)
+    errors.throwIfAny()
+  }
+  const valueOf = groundTerm(code, term)
+  const frame: Frame = new Array<Value | undefined>(code.slots.size).fill(undefined)
+  return () => valueOf(frame)
 }
