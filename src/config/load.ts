@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { Catalog } from '../catalog/catalog.ts'
-import { checkCatalog } from './checks/catalog.ts'
+import { checkCatalog, checkHosts } from './checks/catalog.ts'
 import { checkCertificates } from './checks/certificates.ts'
 import type { CheckSubject } from './checks/check.ts'
 import { checkPolicies } from './checks/compile.ts'
@@ -83,6 +83,7 @@ export const loadConfig = (options: LoadOptions): LoadedConfig => {
     ...policies.faults,
     ...checkPolicies(subject, policies),
     ...catalogFaults,
+    ...checkHosts(subject, catalog),
   ]
   if (!value || all.length > 0) throw new ConfigFaults(inOrder(all, options.file))
   return {

@@ -282,3 +282,35 @@ identity:
     ])
   })
 })
+
+describe('a catalog beside the services', () => {
+  const entry = `name: payments
+owner: group:payments
+purpose: charge cards
+callers: [spiffe://shop.local/orders]
+hosts: ['payments.shop.svc:443']
+operations: [GET /charges]
+review_by: 2030-01-01
+`
+
+  it('may not declare the host of a mesh service', () => {
+    const file = aConfig(wholeConfig, { 'policies/apis/payments.yaml': entry })
+    expect(faultsOf(file)).toMatchObject([{ setting: 'outbound.services[0].hosts[0]' }])
+  })
+
+  it('may declare any other host', () => {
+    const other = entry.replace('payments.shop.svc', 'api.pay.example')
+    const file = aConfig(wholeConfig, { 'policies/apis/payments.yaml': other })
+    expect(load(file).catalog.entries).toHaveLength(1)
+  })
+
+  it('has its faults reported in its own files', () => {
+    const wrong = entry.replace('purpose:', 'purpos:')
+    const file = aConfig(wholeConfig, { 'policies/apis/payments.yaml': wrong })
+    const faults = faultsOf(file)
+    expect(faults.map((fault) => fault.file)).toContain(
+      join(dirname(file), 'policies/apis/payments.yaml'),
+    )
+    expect(faults.every(({ hint }) => hint !== '')).toBe(true)
+  })
+})
