@@ -3,7 +3,14 @@
  *
  * Aliases are limited, so that a small text cannot stand for a huge document.
  */
-import { LineCounter, parseDocument, stringify, type ScalarTag, type Tags } from 'yaml'
+import {
+  LineCounter,
+  parseDocument,
+  stringify,
+  type Document,
+  type ScalarTag,
+  type Tags,
+} from 'yaml'
 import { fromBigInt, fromDouble, isNumber, numberToText } from '../../numbers.ts'
 import { toJson } from '../../value-text.ts'
 import { isArray, isObject, objectEntries, type Value } from '../../values.ts'
@@ -31,7 +38,18 @@ export function parseYaml(text: string): Value {
     const line = lines.linePos(error.pos[0]).line
     throw new YamlError(`yaml: line ${line}: ${reason(error.code, error.message)}`)
   }
-  return fromDocument(document.toJS({ maxAliasCount: aliasLimit, mapAsMap: true }))
+  return fromDocument(plainDocument(document))
+}
+
+function plainDocument(document: Document): unknown {
+  try {
+    return document.toJS({ maxAliasCount: aliasLimit, mapAsMap: true })
+  } catch (error) {
+    if (error instanceof ReferenceError) {
+      throw new YamlError('yaml: document contains excessive aliasing')
+    }
+    throw error
+  }
 }
 
 function withoutOwnTypes(tags: Tags): Tags {
