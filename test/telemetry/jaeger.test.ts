@@ -113,8 +113,8 @@ describe.skipIf(base === undefined).each(['http/protobuf', 'grpc'] as const)(
       expect(traces.counts()).toMatchObject({ exported: 2, failed: 0, dropped: 0 })
 
       const services = await eventually(async () => {
-        const answer = (await get('/api/v3/services')) as { services: string[] } | undefined
-        return answer?.services.includes(service) === true ? answer.services : undefined
+        const answer = (await get('/api/v3/services')) as { services?: string[] } | undefined
+        return answer?.services?.includes(service) === true ? answer.services : undefined
       })
       expect(services).toContain(service)
 
