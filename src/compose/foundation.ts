@@ -171,7 +171,7 @@ const tellRefusedHead = (
 }
 
 const tellRefusedConnection = ({ metrics, log }: Telemetry, refused: RefusedConnection): void => {
-  const code = 'code' in refused.error ? String(refused.error.code) : 'failed'
+  const code = 'code' in refused.error ? refused.error.code : 'failed'
   metrics.handshakes.with('server', refused.phase === 'plaintext' ? 'plaintext' : code).add()
   log.warn('a connection was turned away', {
     phase: refused.phase,

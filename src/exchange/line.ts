@@ -70,7 +70,7 @@ const build = <First, F>(
     if (permits !== 1) {
       throw new Error(`the ${direction} line has ${permits} stages that make a permit, expected 1`)
     }
-    return runner(options, stages, forward, observers) as Handler<First>
+    return runner(options, stages, forward, observers)
   },
 })
 

@@ -17,8 +17,8 @@ import { WireError } from '../wire/wire-error.ts'
 
 /** Hands the answer on, as it is or changed, or refuses it. Exactly one of the two is called, once. */
 export interface AnswerDecision {
-  pass(head: ResponseHead, body: BodySource | Buffer | undefined): void
-  refuse(refusal: Refusal): void
+  readonly pass: (head: ResponseHead, body: BodySource | Buffer | undefined) => void
+  readonly refuse: (refusal: Refusal) => void
 }
 
 /** What a direction says about one call. */

@@ -16,7 +16,8 @@ interface Group {
 }
 
 const folder = vectors('vectors/json-schema-test-suite')
-const read = (name: string): unknown => JSON.parse(gunzipSync(readFileSync(`${folder}/${name}`)).toString())
+const read = (name: string): unknown =>
+  JSON.parse(gunzipSync(readFileSync(`${folder}/${name}`)).toString())
 
 /**
  * Where we differ, each with its reason. A pattern matches `file: group: test`.

@@ -8,7 +8,6 @@ import { describe, expect, test } from 'vitest'
 
 import { compileBundle } from '../../src/rego/policy.ts'
 import { fromJson, toJson, toTerm } from '../../src/rego/value-text.ts'
-import type { Value } from '../../src/rego/values.ts'
 import { vectors } from '../support/vectors.ts'
 import { loadCases, plain } from './cases.ts'
 import { judgeDiagnostics } from './opa-compile.ts'
@@ -58,5 +57,5 @@ function runExample(folder: string): { wanted: string; got: string } {
     decision.error === undefined
       ? toTerm(toJson(decision.value ?? {}))
       : JSON.stringify(decision.error)
-  return { wanted: toTerm(fromJson(read('output.json')) as Value), got }
+  return { wanted: toTerm(fromJson(read('output.json'))), got }
 }

@@ -82,7 +82,7 @@ describe('a line', () => {
       })
       .step(permitting)
       .observe((_, outcome) => outcomes.push(outcome))
-      .forward({ name: 'forward', run: () => expect.unreachable() } as Forward<Permit>)(x)
+      .forward({ name: 'forward', run: () => expect.unreachable() })(x)
     expect(x.channel.sent).toHaveLength(1)
     expect(JSON.parse(x.channel.sent[0]!.body)).toMatchObject({
       code: 'route.unknown',
@@ -136,7 +136,7 @@ describe('a line', () => {
         name: 'forward',
         run: (_, done) =>
           done({ status: 200, requestBytes: 0, responseBytes: 5 }, new UpstreamFault('app.reset')),
-      } as Forward<Permit>)(x)
+      })(x)
     expect(x.channel.sent).toEqual([])
     expect(x.channel.aborted).toBe(true)
   })
