@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto'
 import type { PolicySources } from '../config/checks/policies.ts'
 import { compileBundle, type Policy, type Query } from '../rego/policy.ts'
+import { toJson } from '../rego/value-text.ts'
+import type { Value } from '../rego/values.ts'
 import type { Evaluation, PolicyRevision } from '../stages/authorize.ts'
 import type { PolicySection } from '../stages/section.ts'
 
@@ -25,6 +27,9 @@ export const compilePolicies = (sources: PolicySources, limits: PolicyLimits): P
       .slice(0, 12),
     limits,
   )
+
+/** Booleans are the common answer and cost nothing; objects of the engine become plain ones. */
+const plainValue = (value: Value): unknown => (typeof value === 'boolean' ? value : toJson(value))
 
 const revisionOf = (policy: Policy, revision: string, limits: PolicyLimits): PolicyRevision => {
   const prepared = new Map<string, Query>()
@@ -50,7 +55,7 @@ const revisionOf = (policy: Policy, revision: string, limits: PolicyLimits): Pol
           budget,
         })
         return {
-          value: defined ? value : undefined,
+          value: defined ? plainValue(value!) : undefined,
           ...(error === undefined ? {} : { error }),
           ...(location === undefined ? {} : { rule: { path: rule, ...location } }),
         }
