@@ -1,12 +1,12 @@
 /** The SPIFFE Workload API over a real socket: our client against our server, and each fault that an agent can have. */
 import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto'
 import type { JsonWebKeyInput } from 'node:crypto'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Server, ServerCredentials, status } from '@grpc/grpc-js'
 import { afterEach, describe, expect, it } from 'vitest'
-import { validFor } from '../../src/identity/authority.ts'
+import { issueRevocationList, validFor } from '../../src/identity/authority.ts'
 import { identitySection } from '../../src/identity/section.ts'
 import { initAuthority } from '../../src/identity/sources/authority-folder.ts'
 import { systemClock } from '../../src/identity/sources/clock.ts'
@@ -313,6 +313,37 @@ describe('the client', () => {
     await until(() => delays.length === 7)
     expect(delays).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000])
     expect(new Set(faults)).toEqual(new Set(['UNAVAILABLE']))
+  })
+})
+
+describe('files beside the agent', () => {
+  it('give revocation, which holds as soon as the file changes', async () => {
+    const { server } = await anAgent()
+    const folder = mkdtempSync(join(tmpdir(), 'crl-'))
+    closers.push(() => rmSync(folder, { recursive: true, force: true }))
+    const file = join(folder, 'crl.der')
+    const web = shop.svid('/web').chain
+    const revoke = (serials: readonly string[]) =>
+      writeFileSync(
+        file,
+        issueRevocationList(shop.intermediate, {
+          number: 1,
+          thisUpdate: Date.now() - 1000,
+          nextUpdate: Date.now() + hour,
+          revoked: serials,
+        }),
+      )
+    revoke([])
+    const { source } = await open(server.address, {}, { crl: { files: [file] } })
+    const { serial } = verifyPeer(web, source.trust.current, Date.now())
+    revoke([serial])
+    await until(() => {
+      try {
+        return verifyPeer(web, source.trust.current, Date.now()).serial === ''
+      } catch (error) {
+        return (error as { readonly code: string }).code === 'revoked'
+      }
+    })
   })
 })
 

@@ -2,28 +2,24 @@
  * The identity that an agent such as SPIRE gives over the SPIFFE Workload API, with the same promises as any other
  * source: judged before it is used, replaced without a restart, the last good kept when something is wrong.
  */
-import { createHash, createPrivateKey } from 'node:crypto'
-import type { KeyObject } from 'node:crypto'
 import { LiveValue } from '../../live.ts'
-import { splitCertificates } from '../certificate.ts'
-import { IdentityError, IdentityFileError } from '../identity-error.ts'
-import { checkLoadable } from '../mesh-tls.ts'
+import type { IdentityFileError } from '../identity-error.ts'
 import type { IdentitySection, WorkloadApiSection } from '../section.ts'
 import type { Clock } from '../sources/clock.ts'
+import { stampOf } from '../sources/files.ts'
 import type { IdentityEvent, IdentitySource } from '../sources/identity-source.ts'
 import { watchExpiry } from '../sources/rotate.ts'
-import { stampOf } from '../sources/files.ts'
-import { readTrustFiles, trustFileNames, trustFilePaths } from '../sources/trust-files.ts'
+import { trustFileNames, trustFilePaths } from '../sources/trust-files.ts'
 import { parseTrustDomain } from '../spiffe-id.ts'
-import { bundleOf, readJwtBundle, trustIn } from '../trust-bundle.ts'
-import type { BundleKey, TrustBundle, TrustBundles } from '../trust-bundle.ts'
-import { assembleIdentity } from '../workload-identity.ts'
+import { readJwtBundle } from '../trust-bundle.ts'
+import type { BundleKey, TrustBundles } from '../trust-bundle.ts'
 import type { WorkloadIdentity } from '../workload-identity.ts'
-import { readRevocationLists } from '../x509/crl.ts'
 import { WorkloadApiClient } from './client.ts'
 import type { WorkloadApiError } from './client.ts'
 import { endpointTarget } from './endpoint.ts'
-import type { JwtSvid, X509SvidMessage, X509SvidResponse } from './messages.ts'
+import type { JwtSvid, X509SvidResponse } from './messages.ts'
+import { agentFault, understand } from './understand.ts'
+import type { AgentContext, Understood } from './understand.ts'
 
 /** The keys that verify JWT-SVIDs, by trust domain and key id. */
 export type JwtBundles = ReadonlyMap<string, ReadonlyMap<string, BundleKey>>
@@ -44,118 +40,15 @@ export interface WorkloadApiSourceOptions {
   onEvent(event: IdentityEvent): void
 }
 
+/** How often bundles and CRLs in files are looked at: they change without the agent knowing. */
 const checkFilesEveryMs = 2_000
 
-const keyOf = (der: Buffer): KeyObject => {
-  try {
-    return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
-  } catch {
-    throw new IdentityError('malformed', 'the private key does not parse')
-  }
-}
-
-const chosen = (response: X509SvidResponse, wanted: string | undefined): X509SvidMessage => {
-  const svid =
-    wanted === undefined ? response.svids[0] : response.svids.find((one) => one.spiffeId === wanted)
-  if (svid) return svid
-  throw new IdentityError(
-    'not-spiffe',
-    wanted === undefined ? 'the agent sent no identity' : `the agent did not send ${wanted}`,
-  )
-}
-
-/** Joins what the agent federates with the bundles of the configuration; where both speak, the configuration rules. */
-const foreignBundles = (
-  response: X509SvidResponse,
-  configured: ReadonlySet<string>,
-): readonly TrustBundle[] =>
-  [...response.federated].flatMap(([id, ders]) => {
-    const trustDomain = parseTrustDomain(id)
-    return configured.has(trustDomain) ? [] : [bundleOf(trustDomain, splitCertificates(ders))]
-  })
-
-interface Understood {
-  readonly identity: WorkloadIdentity
-  readonly trust: TrustBundles
-}
-
-/** The source over one agent. Made by {@link openWorkloadApi}. */
-class WorkloadApiState {
-  readonly #section: IdentitySection
-  readonly #workloadApi: WorkloadApiSection
-  readonly #options: WorkloadApiSourceOptions
-  readonly #origin: string
-
-  constructor(
-    section: IdentitySection,
-    workloadApi: WorkloadApiSection,
-    options: WorkloadApiSourceOptions,
-    origin: string,
-  ) {
-    this.#section = section
-    this.#workloadApi = workloadApi
-    this.#options = options
-    this.#origin = origin
-  }
-
-  /** Judges a response. @throws IdentityError or IdentityFileError, SpiffeIdError or ProtobufError */
-  understand(response: X509SvidResponse, last: TrustBundles | undefined): Understood {
-    const svid = chosen(response, this.#workloadApi.spiffe_id)
-    const chain = splitCertificates(svid.chain)
-    const trustDomain = parseTrustDomain(svid.spiffeId.split('/').slice(0, 3).join('/'))
-    if (this.#section.trust_domain !== undefined && this.#section.trust_domain !== trustDomain)
-      throw new IdentityError(
-        'not-spiffe',
-        `the agent is of ${trustDomain}, not of ${this.#section.trust_domain}`,
-      )
-    const own = bundleOf(trustDomain, splitCertificates(svid.bundle))
-    const paths = trustFilePaths(this.#section, this.#options.baseDirectory)
-    const files = readTrustFiles(own, paths, last).trust
-    const federated = foreignBundles(response, new Set(files.byTrustDomain.keys()))
-    const bundles = [...files.byTrustDomain.values(), ...federated]
-    const lists = response.crls.flatMap((crl) => readRevocationLists(crl, this.#origin))
-    const revocation =
-      files.revocation === 'not-configured' && lists.length > 0
-        ? {
-            lists,
-            unusable: [],
-            maxAgeMs: Number.POSITIVE_INFINITY,
-            coverage: 'as-listed' as const,
-          }
-        : files.revocation
-    const trust = trustIn(bundles, revocation)
-    const identity = assembleIdentity(
-      chain,
-      keyOf(svid.key),
-      { byTrustDomain: trust.byTrustDomain, revocation: 'not-configured' },
-      this.#options.clock.now(),
-      this.#origin,
-    )
-    if (identity.spiffeId.uri !== svid.spiffeId)
-      throw new IdentityError('not-spiffe', 'the certificate has another id than the agent said')
-    checkLoadable(identity, trust)
-    return { identity, trust }
-  }
-
-  faultOf(error: unknown): IdentityFileError {
-    if (error instanceof IdentityFileError) return error
-    return new IdentityFileError({
-      file: this.#origin,
-      expected: 'an x.509-svid from the workload api',
-      got: error instanceof Error ? error.message : String(error),
-      fix: 'check that the agent runs and that this workload is registered with it',
-    })
-  }
-}
-
-const fingerprint = (response: X509SvidResponse): string => {
-  const hash = createHash('sha256')
-  for (const svid of response.svids)
-    for (const part of [svid.spiffeId, svid.chain, svid.key, svid.bundle])
-      hash.update(String(part.length)).update(part)
-  for (const crl of response.crls) hash.update(crl)
-  for (const [id, ders] of response.federated) hash.update(id).update(ders)
-  return hash.digest('base64url')
+/** What is in force, from the first good answer on. */
+interface InForce {
+  readonly identity: LiveValue<WorkloadIdentity>
+  readonly trust: LiveValue<TrustBundles>
+  trustKey: string
+  response: X509SvidResponse
 }
 
 const readJwtBundles = (message: ReadonlyMap<string, Buffer>): JwtBundles =>
@@ -165,128 +58,166 @@ const readJwtBundles = (message: ReadonlyMap<string, Buffer>): JwtBundles =>
     ),
   )
 
-/**
- * Opens the Workload API and waits for the first identity.
- *
- * @throws IdentityFileError when the address is wrong, the agent refuses for good, or none came in time
- */
-export const openWorkloadApi = (
-  section: IdentitySection,
-  workloadApi: WorkloadApiSection,
-  options: WorkloadApiSourceOptions,
-): Promise<WorkloadApiSource> => {
-  const origin = workloadApi.socket || (options.endpointSocket ?? '')
-  const client = new WorkloadApiClient({
-    target: endpointTarget(origin),
-    clock: options.clock,
-    random: options.random,
-  })
-  const state = new WorkloadApiState(section, workloadApi, options, origin)
-  const fault = new LiveValue<IdentityFileError | undefined>(undefined)
-  const jwtBundles = new LiveValue<JwtBundles>(new Map())
-  /** Bundles and CRLs from files change without the agent knowing. */
-  const watchFiles = (onChange: () => void): (() => void) => {
-    const files = trustFileNames(trustFilePaths(section, options.baseDirectory))
-    let stamp = stampOf(files)
-    let cancel: () => void = () => undefined
-    const look = (): void => {
-      const next = stampOf(files)
-      if (next !== stamp) onChange()
-      stamp = next
-      cancel = options.clock.after(checkFilesEveryMs, look)
-    }
-    if (files.length > 0) cancel = options.clock.after(checkFilesEveryMs, look)
-    return () => cancel()
-  }
-  return new Promise((resolve, reject) => {
-    let live:
-      | { readonly identity: LiveValue<WorkloadIdentity>; readonly trust: LiveValue<TrustBundles> }
-      | undefined
-    let stopExpiry: () => void = () => undefined
-    let stopFiles: () => void = () => undefined
-    let last: X509SvidResponse | undefined
-    let mark = ''
-    const giveUp = (error: IdentityFileError): void => {
-      cancelTimer()
-      client.close()
-      reject(error)
-    }
-    const cancelTimer = options.clock.after(workloadApi.start_timeout, () =>
-      giveUp(fault.current ?? state.faultOf(new Error('no answer in time'))),
-    )
-    const failed = (error: unknown): void => {
-      const made = state.faultOf(error)
-      if (fault.current?.message === made.message) return
-      fault.set(made)
-      if (live) options.onEvent({ kind: 'reload-failed', error: made })
-    }
-    const recovered = (): void => {
-      if (fault.current === undefined) return
-      fault.set(undefined)
-      if (live) options.onEvent({ kind: 'recovered' })
-    }
-    const begin = (understood: Understood): void => {
-      cancelTimer()
-      const identity = new LiveValue(understood.identity)
-      live = { identity, trust: new LiveValue(understood.trust) }
-      fault.set(undefined)
-      stopFiles = watchFiles(() => last && take(last))
-      stopExpiry = watchExpiry(identity, options.clock, (percent, secondsLeft) => {
-        if (percent < 100 && fault.current === undefined) return
-        options.onEvent({ kind: 'expiring', percent, secondsLeft })
-      })
-      resolve({
-        ...live,
-        fault,
-        jwtBundles,
-        fetchJwtSvids: (audiences) =>
-          client.fetchJwtSvids({ audiences, spiffeId: identity.current.spiffeId.uri }),
-        close: () => {
-          stopExpiry()
-          stopFiles()
-          client.close()
-        },
-      })
-    }
-    const take = (response: X509SvidResponse): void => {
-      try {
-        const understood = state.understand(response, live?.trust.current)
-        last = response
-        if (!live) return begin(understood)
-        live.trust.set(understood.trust)
-        const trustDomains = [...understood.trust.byTrustDomain.keys()]
-        options.onEvent({ kind: 'trust-changed', trustDomains })
-        if (understood.identity.thumbprint !== live.identity.current.thumbprint) {
-          live.identity.set(understood.identity)
-          options.onEvent({ kind: 'rotated', identity: understood.identity })
-        }
-        return recovered()
-      } catch (error) {
-        return failed(error)
-      }
-    }
-    client.watchX509Svids({
-      onMessage: (response) => {
-        const next = fingerprint(response)
-        if (live && next === mark && fault.current === undefined) return
-        mark = next
-        take(response)
-      },
+/** Follows one agent from the first attempt to the end. */
+class AgentFollower {
+  readonly fault = new LiveValue<IdentityFileError | undefined>(undefined)
+  readonly jwtBundles = new LiveValue<JwtBundles>(new Map())
+  readonly client: WorkloadApiClient
+  readonly #context: AgentContext
+  readonly #options: WorkloadApiSourceOptions
+  readonly #onFirst: (inForce: InForce) => void
+  #inForce: InForce | undefined
+  #stops: (() => void)[] = []
+
+  constructor(
+    context: AgentContext,
+    options: WorkloadApiSourceOptions,
+    on: {
+      readonly first: (inForce: InForce) => void
+      readonly refused: (error: IdentityFileError) => void
+    },
+  ) {
+    this.#context = context
+    this.#options = options
+    this.#onFirst = on.first
+    const { clock, random } = options
+    this.client = new WorkloadApiClient({ target: endpointTarget(context.origin), clock, random })
+    this.client.watchX509Svids({
+      onMessage: (response) => this.#take(response),
       onFault: (error: WorkloadApiError) => {
-        failed(error)
-        if (!live && !error.mayRetry) giveUp(state.faultOf(error))
+        this.#fail(error)
+        if (!this.#inForce && !error.mayRetry) on.refused(agentFault(error, context.origin))
       },
     })
-    client.watchJwtBundles({
+    this.client.watchJwtBundles({
       onMessage: (message) => {
         try {
-          jwtBundles.set(readJwtBundles(message))
+          this.jwtBundles.set(readJwtBundles(message))
         } catch (error) {
-          failed(error)
+          this.#fail(error)
         }
       },
       // The stream of X.509-SVIDs speaks of the connection for both.
       onFault: () => undefined,
     })
-  })
+  }
+
+  close(): void {
+    for (const stop of this.#stops.splice(0)) stop()
+    this.client.close()
+  }
+
+  #take(response: X509SvidResponse): void {
+    try {
+      const understood = understand(response, this.#inForce?.trust.current, this.#context)
+      if (this.#inForce) this.#replace(this.#inForce, understood, response)
+      else this.#begin(understood, response)
+      if (understood.fault) this.#fail(understood.fault)
+      else this.#recover()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #begin(understood: Understood, response: X509SvidResponse): void {
+    const identity = new LiveValue(understood.identity)
+    const trust = new LiveValue(understood.trust)
+    this.#inForce = { identity, trust, trustKey: understood.trustKey, response }
+    this.#stops = [this.#watchExpiry(identity), this.#watchFiles()]
+    this.#onFirst(this.#inForce)
+  }
+
+  /** Trust first: a leaf of a new authority is of no use to whoever does not know the authority yet. */
+  #replace(inForce: InForce, understood: Understood, response: X509SvidResponse): void {
+    inForce.response = response
+    if (understood.trustKey !== inForce.trustKey) {
+      inForce.trustKey = understood.trustKey
+      inForce.trust.set(understood.trust)
+      const trustDomains = [...understood.trust.byTrustDomain.keys()]
+      this.#options.onEvent({ kind: 'trust-changed', trustDomains })
+    }
+    if (understood.identity.thumbprint !== inForce.identity.current.thumbprint) {
+      inForce.identity.set(understood.identity)
+      this.#options.onEvent({ kind: 'rotated', identity: understood.identity })
+    }
+  }
+
+  #fail(error: unknown): void {
+    const fault = agentFault(error, this.#context.origin)
+    if (this.fault.current?.message === fault.message) return
+    this.fault.set(fault)
+    if (this.#inForce) this.#options.onEvent({ kind: 'reload-failed', error: fault })
+  }
+
+  #recover(): void {
+    if (this.fault.current === undefined) return
+    this.fault.set(undefined)
+    this.#options.onEvent({ kind: 'recovered' })
+  }
+
+  #watchExpiry(identity: LiveValue<WorkloadIdentity>): () => void {
+    return watchExpiry(identity, this.#options.clock, (percent, secondsLeft) => {
+      // The agent renews at about half of the life; that is worth a word only while it fails.
+      if (percent < 100 && this.fault.current === undefined) return
+      this.#options.onEvent({ kind: 'expiring', percent, secondsLeft })
+    })
+  }
+
+  #watchFiles(): () => void {
+    const { section, baseDirectory } = this.#context
+    const files = trustFileNames(trustFilePaths(section, baseDirectory))
+    if (files.length === 0) return () => undefined
+    let stamp = stampOf(files)
+    let cancel: () => void = () => undefined
+    const look = (): void => {
+      const next = stampOf(files)
+      const changed = next !== stamp
+      stamp = next
+      if (changed && this.#inForce) this.#take(this.#inForce.response)
+      cancel = this.#options.clock.after(checkFilesEveryMs, look)
+    }
+    cancel = this.#options.clock.after(checkFilesEveryMs, look)
+    return () => cancel()
+  }
+}
+
+/**
+ * Opens the Workload API and waits for the first identity.
+ *
+ * @throws IdentityFileError when the address is wrong, the agent refuses for good, or none came in time
+ */
+export const openWorkloadApi = async (
+  section: IdentitySection,
+  workloadApi: WorkloadApiSection,
+  options: WorkloadApiSourceOptions,
+): Promise<WorkloadApiSource> => {
+  const origin = workloadApi.socket || (options.endpointSocket ?? '')
+  const { baseDirectory, clock } = options
+  const context = { section, workloadApi, baseDirectory, origin, now: () => clock.now() }
+  let follower: AgentFollower | undefined
+  let cancelTimer: () => void = () => undefined
+  try {
+    const { identity, trust } = await new Promise<InForce>((resolve, reject) => {
+      const made = new AgentFollower(context, options, { first: resolve, refused: reject })
+      follower = made
+      cancelTimer = clock.after(workloadApi.start_timeout, () =>
+        reject(made.fault.current ?? agentFault(new Error('no answer in time'), origin)),
+      )
+    })
+    const { fault, jwtBundles, client } = follower!
+    return {
+      identity,
+      trust,
+      fault,
+      jwtBundles,
+      fetchJwtSvids: (audiences) =>
+        client.fetchJwtSvids({ audiences, spiffeId: identity.current.spiffeId.uri }),
+      close: () => follower!.close(),
+    }
+  } catch (error) {
+    follower?.close()
+    throw error
+  } finally {
+    cancelTimer()
+  }
 }
