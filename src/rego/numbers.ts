@@ -177,12 +177,25 @@ export function div(a: RegoNumber, b: RegoNumber): RegoNumber {
     Number.isInteger(b)
   ) {
     if (a % b === 0) return a / b === 0 ? 0 : a / b
+    if (isShort(a) && powersOfTen.has(b)) return a / b
+  }
+  if (typeof a === 'bigint' && typeof b === 'number' && b % 1e6 === 0 && a % 1000000n === 0n) {
+    return div(fromBigInt(a / 1000000n), b / 1e6)
   }
   return rounded(a, b, (left, right) => ({
     numerator: left.numerator * right.denominator,
     denominator: left.denominator * right.numerator,
   }))
 }
+
+/** Up to fifteen digits, which every double keeps: a quotient by a power of ten is exact then. */
+function isShort(value: number): boolean {
+  return Math.abs(value) < 1e15
+}
+
+const powersOfTen: ReadonlySet<number> = new Set(
+  Array.from({ length: 16 }, (_, power) => 10 ** power),
+)
 
 /** Remainder with the sign of the dividend; undefined unless both are integers. */
 export function rem(a: RegoNumber, b: RegoNumber): RegoNumber | undefined {

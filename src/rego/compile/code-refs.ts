@@ -118,9 +118,29 @@ function sourceOf(code: BodyCode, ref: RefTerm): Source {
   const { runtime } = code.program
   const { head, parts } = ref
   if (head.kind !== 'var') return { valueOf: codeTerm(code, head), parts, cursor: false }
-  if (head.name === 'input') return { valueOf: () => runtime.input, parts, cursor: false }
+  if (head.name === 'input') return inputSource(runtime, parts)
   if (head.name === 'data') return dataSource(code, parts)
   return { valueOf: groundTerm(code, head), parts, cursor: false }
+}
+
+/** A ref into input: its known keys are looked up once per state of the query. */
+function inputSource(runtime: Runtime, parts: readonly Term[]): Source {
+  const known = parts.findIndex((part) => part.kind !== 'scalar')
+  const keys = parts
+    .slice(0, known < 0 ? parts.length : known)
+    .map((part) => (part.kind === 'scalar' ? part.value : null))
+  if (keys.length === 0) return { valueOf: () => runtime.input, parts, cursor: false }
+  let epoch = 0
+  let value: Value | undefined
+  const valueOf = () => {
+    if (runtime.epoch === epoch) return value
+    epoch = runtime.epoch
+    value = runtime.input
+    for (let at = 0; at < keys.length && value !== undefined; at += 1)
+      value = lookup(value, keys[at] as Value)
+    return value
+  }
+  return { valueOf, parts: parts.slice(keys.length), cursor: false }
 }
 
 /** Follows the known keys of a ref from `data` through the tree of rules. */

@@ -51,6 +51,7 @@ function varPlaces(term: Term): (readonly [string, Place])[] {
 }
 
 function report(rule: ResolvedRule, found: readonly Unsafe[], errors: ErrorList): void {
+  if (found.length === 0) return
   const { file } = rule.module
   for (const { name, at } of found.filter((one) => one.undeclared && !isGenerated(one.name))) {
     const location = { file, row: placeRow(at), col: placeCol(at) }

@@ -5,21 +5,22 @@ import { RegoObject, RegoSet, type PlainObject, type Value } from '../values.ts'
 
 /** The value under a key: of an object, at an index of an array, or the member of a set itself. */
 export function lookup(value: Value, key: Value): Value | undefined {
+  if (typeof key === 'string') return lookupString(value, key)
   if (typeof value !== 'object' || value === null) return undefined
   if (Array.isArray(value)) return typeof key === 'number' ? (value as Value[])[key] : undefined
   if (value instanceof RegoObject) return value.get(key)
-  if (value instanceof RegoSet) return value.has(key) ? key : undefined
-  if (value instanceof Decimal || typeof key !== 'string') return undefined
-  return Object.hasOwn(value, key) ? (value as PlainObject)[key] : undefined
+  return value instanceof RegoSet && value.has(key) ? key : undefined
 }
 
 /** The same for a key that is a string, which is what most steps are. */
 export function lookupString(value: Value, key: string): Value | undefined {
   if (typeof value !== 'object' || value === null) return undefined
+  if (Object.hasOwn(value, key)) {
+    if (Array.isArray(value) || value instanceof Decimal) return undefined
+    return (value as PlainObject)[key]
+  }
   if (value instanceof RegoObject) return value.get(key)
-  if (Array.isArray(value) || value instanceof Decimal) return undefined
-  if (value instanceof RegoSet) return value.has(key) ? key : undefined
-  return Object.hasOwn(value, key) ? (value as PlainObject)[key] : undefined
+  return value instanceof RegoSet && value.has(key) ? key : undefined
 }
 
 /** A step into base data, where a number also finds the key that reads the same. */
