@@ -95,7 +95,9 @@ export const readAnswers = (bytes: Buffer, closed = false): RawAnswer[] => {
     const headers: Record<string, string> = {}
     for (const field of lines) {
       const colon = field.indexOf(':')
-      headers[field.slice(0, colon).toLowerCase()] = field.slice(colon + 1).trim()
+      headers[field.slice(0, colon).toLowerCase()] = field
+        .slice(colon + 1)
+        .replaceAll(/^[ \t]+|[ \t]+$/g, '')
     }
     at = headEnd + 4
     if (status < 200) continue

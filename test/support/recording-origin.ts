@@ -97,7 +97,10 @@ export const readRequest = (
   const [requestLine, ...lines] = bytes.toString('latin1', 0, headEnd).split('\r\n')
   const headers = lines.map((line): [string, string] => {
     const colon = line.indexOf(':')
-    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()]
+    return [
+      line.slice(0, colon).toLowerCase(),
+      line.slice(colon + 1).replaceAll(/^[ \t]+|[ \t]+$/g, ''),
+    ]
   })
   const value = (name: string): string | undefined => headers.find(([key]) => key === name)?.[1]
   const [method, target] = requestLine!.split(' ')

@@ -36,6 +36,18 @@ export const pairs: readonly Pair[] = [
     get(`${host}Content-Length:\t1 \r\n`) + 'x',
   ],
   [
+    'H1 a tab behind Content-Length',
+    get(`${host}Content-Length: 1\t\r\n`) + 'x',
+    '400 ambiguous-length',
+    get(`${host}Content-Length: 1 \r\n`) + 'x',
+  ],
+  [
+    'H1 a tab behind chunked',
+    get(`${host}Transfer-Encoding: chunked\t\r\n`) + '0\r\n\r\n',
+    '400 ambiguous-length',
+    get(`${host}Transfer-Encoding: chunked \r\n`) + '0\r\n\r\n',
+  ],
+  [
     'H1 a negative Content-Length',
     get(`${host}Content-Length: -1\r\n`),
     '400 ambiguous-length',

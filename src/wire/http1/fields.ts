@@ -107,12 +107,12 @@ export const readFields = (head: string, from: number, rules: FieldRules): Field
       case names.contentLength:
         if (fields.contentLength !== undefined)
           throw new WireError('ambiguous-length', 'content-length stands more than once')
-        fields.contentLength = value
+        fields.contentLength = head.slice(valueStart, lineEnd)
         break
       case names.transferEncoding:
         if (fields.transferEncoding !== undefined)
           throw new WireError('ambiguous-length', 'transfer-encoding stands more than once')
-        fields.transferEncoding = value
+        fields.transferEncoding = head.slice(valueStart, lineEnd)
         break
       case names.connection:
         readConnection(value, fields)
@@ -166,15 +166,17 @@ const readConnection = (value: string, fields: Fields): void => {
   }
 }
 
+// Spaces behind a framing value are let through, tabs are not: that is where parsers stop to agree.
+
 /** The number of a Content-Length, which is digits and nothing else (RFC 9110 §8.6). */
 export const readContentLength = (value: string): number => {
-  if (!/^[0-9]{1,15}$/.test(value))
+  if (!/^[0-9]{1,15} *$/.test(value))
     throw new WireError('ambiguous-length', 'content-length is not a plain number of bytes')
   return Number(value)
 }
 
 /** Throws unless the one coding is `chunked`: any other would be read differently by different servers. */
 export const checkTransferEncoding = (value: string): void => {
-  if (value.length !== 7 || value.toLowerCase() !== 'chunked')
+  if (!/^chunked *$/i.test(value))
     throw new WireError('ambiguous-length', 'transfer-encoding is not exactly chunked')
 }
