@@ -4,7 +4,7 @@
  */
 
 import type { Document, Frame } from '../run/documents.ts'
-import { lookup, lookupBase, lookupString } from '../run/lookup.ts'
+import { isOrdinaryName, lookup, lookupBase, lookupOrdinary, lookupString } from '../run/lookup.ts'
 import { settle, TreeCursor, type RuleNode } from '../run/rule-tree.ts'
 import type { Runtime } from '../run/runtime.ts'
 import type { RefTerm, Term } from '../syntax/tree.ts'
@@ -228,18 +228,28 @@ function cursorPath(
 export function valuePath(source: ValueOf, keys: readonly ValueOf[]): ValueOf {
   if (keys.length === 0) return source
   const [first, ...rest] = keys as [ValueOf, ...ValueOf[]]
-  const name = first.constant
-  const step: ValueOf =
-    typeof name === 'string'
-      ? (frame) => {
-          const value = source(frame)
-          return value === undefined ? undefined : lookupString(value, name)
-        }
-      : (frame) => {
-          const value = source(frame)
-          if (value === undefined) return undefined
-          const key = first(frame)
-          return key === undefined ? undefined : lookup(value, key)
-        }
-  return valuePath(step, rest)
+  return valuePath(valueStep(source, first), rest)
+}
+
+function valueStep(source: ValueOf, key: ValueOf): ValueOf {
+  const name = key.constant
+  const { slot } = source
+  if (typeof name === 'string' && slot !== undefined && isOrdinaryName(name)) {
+    return (frame) => {
+      const value = frame[slot]
+      return value === undefined ? undefined : lookupOrdinary(value, name)
+    }
+  }
+  if (typeof name === 'string') {
+    return (frame) => {
+      const value = source(frame)
+      return value === undefined ? undefined : lookupString(value, name)
+    }
+  }
+  return (frame) => {
+    const value = source(frame)
+    if (value === undefined) return undefined
+    const found = key(frame)
+    return found === undefined ? undefined : lookup(value, found)
+  }
 }

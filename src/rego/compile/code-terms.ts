@@ -69,7 +69,9 @@ export function groundTerm(code: BodyCode, term: Term): ValueOf {
       return constant(term.value)
     case 'var': {
       const slot = code.slots.of(term.name)
-      return (frame) => frame[slot]
+      const valueOf: ValueOf = (frame) => frame[slot]
+      valueOf.slot = slot
+      return valueOf
     }
     case 'ref':
       return groundRef(code, term)

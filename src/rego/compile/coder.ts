@@ -17,7 +17,11 @@ import type { Arity } from './outputs.ts'
 
 export type Link = (next: Step) => Step
 /** Computes a value from a frame; undefined is no value. */
-export type ValueOf = ((frame: Frame) => Value | undefined) & { constant?: Value }
+export type ValueOf = ((frame: Frame) => Value | undefined) & {
+  constant?: Value
+  /** The slot it reads, when it does nothing else. */
+  slot?: number
+}
 
 export interface Program {
   readonly runtime: Runtime

@@ -29,3 +29,26 @@ export function lookupBase(value: Value, key: Value): Value | undefined {
     return lookup(value, key) ?? lookup(value, String(key))
   return lookup(value, key)
 }
+
+const inherited = [
+  Object.prototype,
+  Array.prototype,
+  RegoObject.prototype,
+  RegoSet.prototype,
+  Decimal.prototype,
+]
+
+/** True for a name that no array, and no prototype, has: then a plain read is a safe read. */
+export function isOrdinaryName(name: string): boolean {
+  if (name === 'mantissa' || name === 'exponent' || /^\d+$/.test(name)) return false
+  return inherited.every((prototype) => !(name in prototype))
+}
+
+/** `lookupString` for an ordinary name. */
+export function lookupOrdinary(value: Value, name: string): Value | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const found = (value as PlainObject)[name]
+  if (found !== undefined) return found
+  if (value instanceof RegoObject) return value.get(name)
+  return value instanceof RegoSet && value.has(name) ? name : undefined
+}
