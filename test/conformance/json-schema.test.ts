@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { SchemaCompiler, SchemaFault } from '../../src/catalog/contract/schema-compiler.ts'
+import { SchemaCompiler } from '../../src/catalog/contract/schema-compiler.ts'
+import { SchemaFault } from '../../src/catalog/contract/schema-fault.ts'
 import { vectors } from '../support/vectors.ts'
 
 interface Group {

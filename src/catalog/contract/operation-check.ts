@@ -14,10 +14,11 @@ import type {
 import { coversQueryName, queryPairs, queryValue, simpleValue } from './parameters.ts'
 import type { ParameterShape, ParameterValue } from './parameters.ts'
 import { checkForm } from './form.ts'
+import { libraryReference } from './library-reference.ts'
 import { isFormType, isJsonType, mediaType, typeCovers } from './media-type.ts'
 import { SchemaCompiler } from './schema-compiler.ts'
 import type { SchemaCheck, SchemaMismatch } from './schema-compiler.ts'
-import { selfContained, valueAtPointer } from './schema-store.ts'
+import { SchemaLibrary, valueAtPointer } from './schema-store.ts'
 import type { Direction } from './schema-store.ts'
 import { stripUnnamed } from './strip.ts'
 
@@ -66,35 +67,76 @@ interface CompiledBody {
   readonly schema: unknown
 }
 
-/** One compiler for values and one for texts; an entry's operations share them, because making one is slow. */
-export interface ContractCompilers {
-  readonly values: SchemaCompiler
-  readonly texts: SchemaCompiler
+/** What the operations of one entry share while they are compiled. */
+export class ContractCompilers {
+  readonly #values = new SchemaCompiler('as-is')
+  readonly #texts = new SchemaCompiler('from-text')
+  readonly #libraries = new Map<unknown, Record<Direction, SchemaLibrary>>()
+
+  /** Compiles a schema and whatever it refers to, unless that was done before. */
+  check(
+    schema: SchemaInDocument,
+    direction: Direction,
+    values: 'as-is' | 'from-text',
+  ): SchemaCheck {
+    const compiler = values === 'as-is' ? this.#values : this.#texts
+    if (isStandalone(schema)) return compiler.compile(schema.document)
+    const library = this.#library(schema)[direction]
+    return compiler.define(library.define(schema.pointer), library)
+  }
+
+  /** A parameter is judged as the member of an object, so that its text can become a number in place. */
+  checkMember(schema: SchemaInDocument, direction: Direction): SchemaCheck {
+    this.check(schema, direction, 'from-text')
+    const name = this.#library(schema)[direction].define(schema.pointer)
+    return this.#texts.compile({ properties: { value: { [libraryReference]: name } } })
+  }
+
+  /** The schema itself, for stripping. */
+  schema(schema: SchemaInDocument, direction: Direction): unknown {
+    if (isStandalone(schema)) return schema.document
+    return { [libraryReference]: this.#library(schema)[direction].define(schema.pointer) }
+  }
+
+  /** A definition by its name. */
+  definition(name: string): unknown {
+    for (const { request, response } of this.#libraries.values()) {
+      const found = request.schema(name) ?? response.schema(name)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+
+  #library(schema: SchemaInDocument): Record<Direction, SchemaLibrary> {
+    const known = this.#libraries.get(schema.document)
+    if (known) return known
+    const { document, dialect } = schema
+    const prefix = `d${this.#libraries.size}`
+    const fresh = {
+      request: new SchemaLibrary(document, dialect, 'request', `${prefix}.request.`),
+      response: new SchemaLibrary(document, dialect, 'response', `${prefix}.response.`),
+    }
+    this.#libraries.set(document, fresh)
+    return fresh
+  }
 }
 
-/** A fresh pair. */
-export const contractCompilers = (): ContractCompilers => ({
-  values: new SchemaCompiler('as-is'),
-  texts: new SchemaCompiler('from-text'),
-})
+const isStandalone = (schema: SchemaInDocument): boolean =>
+  schema.pointer === '' && schema.dialect === 'json-schema-2020-12'
 
 /** Compiles a contract; throws `SchemaFault` when one of its schemas cannot be used. */
 export const compileOperation = (
   contract: OperationContract,
-  { values, texts }: ContractCompilers = contractCompilers(),
+  compilers: ContractCompilers = new ContractCompilers(),
 ): OperationCheck => {
   const compileBody = (content: BodyContract, direction: Direction): readonly CompiledBody[] =>
-    [...content].map(([type, schema]) => {
-      const cut = schema && selfContained(schema, direction)
-      const compiler = isFormType(type) ? texts : values
-      return {
-        type: mediaType(type),
-        check: cut === undefined ? undefined : compiler.compile(cut),
-        schema: cut,
-      }
-    })
+    [...content].map(([type, schema]) => ({
+      type: mediaType(type),
+      check: schema && compilers.check(schema, direction, isFormType(type) ? 'from-text' : 'as-is'),
+      schema: schema && compilers.schema(schema, direction),
+    }))
   const parameters = contract.parameters.map((parameter) =>
-    compileParameter(parameter, texts, 'request'),
+    compileParameter(parameter, compilers, 'request'),
   )
   const requestBody = contract.requestBody && {
     required: contract.requestBody.required,
@@ -105,7 +147,7 @@ export const compileOperation = (
       status,
       {
         headers: response.headers.map((header) =>
-          compileParameter(headerParameter(header), texts, 'response'),
+          compileParameter(headerParameter(header), compilers, 'response'),
         ),
         body: response.body && compileBody(response.body, 'response'),
       },
@@ -145,7 +187,9 @@ export const compileOperation = (
       const body = responseFor(answer.status)?.body?.find((one) =>
         typeCovers(one.type, mediaType(headerText(answer.headers, 'content-type') ?? '')),
       )
-      return body?.schema === undefined ? { value, dropped: 0 } : stripUnnamed(value, body.schema)
+      return body?.schema === undefined
+        ? { value, dropped: 0 }
+        : stripUnnamed(value, body.schema, (name) => compilers.definition(name))
     },
   }
 }
@@ -165,10 +209,10 @@ interface CompiledParameter {
 
 const compileParameter = (
   parameter: ParameterContract,
-  compiler: SchemaCompiler,
+  compilers: ContractCompilers,
   direction: Direction,
 ): CompiledParameter => {
-  const check = parameter.schema && compiler.compile(wrapped(parameter.schema, direction))
+  const check = parameter.schema && compilers.checkMember(parameter.schema, direction)
   const shape = parameter.style === 'content' ? 'text' : shapeOf(parameter.schema)
   const place = parameter.in === 'cookie' ? 'header' : parameter.in
   const judge = (value: ParameterValue | undefined): readonly Violation[] => {
@@ -203,12 +247,6 @@ const compileParameter = (
       : []
   }
   return Object.assign(judge, { parameter, shape })
-}
-
-/** The schema as that of a member `value`, so that a text can be turned into a number in place. */
-const wrapped = (schema: SchemaInDocument, direction: Direction): unknown => {
-  const { $defs, ...value } = selfContained(schema, direction) as Record<string, unknown>
-  return { $defs, properties: { value } }
 }
 
 const parseText = (value: ParameterValue): unknown => {

@@ -6,13 +6,10 @@
  * that can take exponential time are faults at load, and long texts do not reach the others.
  */
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import type { ValidateFunction } from 'ajv/dist/2020.js'
+import type { FuncKeywordDefinition, ValidateFunction } from 'ajv/dist/2020.js'
 import { mayBacktrackForever } from '../pattern-safety.ts'
-
-/** The schema cannot be used. */
-export class SchemaFault extends Error {
-  readonly code = 'schema-fault'
-}
+import { libraryReference, referencesOf } from './library-reference.ts'
+import { SchemaFault } from './schema-fault.ts'
 
 /** What a value breaks. Holds names of the schema, never values. */
 export interface SchemaMismatch {
@@ -44,9 +41,12 @@ const guardedPattern = Object.assign(
   { code: 'guardedPattern' },
 )
 
+type Follower = NonNullable<FuncKeywordDefinition['validate']>
+
 /** Compiles schemas that may refer to each other. */
 export class SchemaCompiler {
   readonly #ajv: Ajv2020
+  readonly #named = new Map<string, ValidateFunction>()
 
   /** `coerce`: texts of parameters become numbers and truth values where the schema asks for them. */
   constructor(values: 'as-is' | 'from-text', documents: ReadonlyMap<string, unknown> = new Map()) {
@@ -61,31 +61,67 @@ export class SchemaCompiler {
       coerceTypes: values === 'from-text',
       code: { regExp: guardedPattern },
     })
+    this.#ajv.addKeyword({
+      keyword: libraryReference,
+      schemaType: 'string',
+      errors: 'full',
+      validate: this.#follower(),
+    })
     for (const [uri, document] of documents) this.#ajv.addSchema(document as object, uri)
+  }
+
+  /** Judges a value by a named definition, and reports its mismatch as this keyword's own. */
+  #follower(): Follower {
+    const follow: Follower = (name: string, value: unknown, _parent, place) => {
+      const check = this.#named.get(name)
+      if (!check) throw new SchemaFault(`definition ${name} was not compiled`)
+      if (check(value, place)) return true
+      follow.errors = check.errors ?? []
+      return false
+    }
+    return follow
   }
 
   /** Compiles one schema; throws {@link SchemaFault} when it cannot be used. */
   compile(schema: unknown): SchemaCheck {
+    return checkWith(this.#compiled(schema))
+  }
+
+  /** Compiles the definition of that name and all that it refers to, each once; gives its check. */
+  define(name: string, library: { schema(name: string): unknown }): SchemaCheck {
+    const pending = [name]
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      if (this.#named.has(next)) continue
+      const schema = library.schema(next)
+      this.#named.set(next, this.#compiled(schema))
+      pending.push(...referencesOf(schema))
+    }
+    return checkWith(this.#named.get(name)!)
+  }
+
+  #compiled(schema: unknown): ValidateFunction {
     if (
       typeof schema !== 'boolean' &&
       (typeof schema !== 'object' || schema === null || Array.isArray(schema))
     ) {
       throw new SchemaFault('a schema is an object or true or false')
     }
-    let check: ValidateFunction
     try {
-      check = this.#ajv.compile(schema)
+      return this.#ajv.compile(schema)
     } catch (error) {
       const message = error instanceof Error ? error.message : 'unknown fault'
-      throw new SchemaFault(
-        /can't resolve reference/.test(message)
-          ? `${message}; bring it into the document, nothing is fetched`
-          : message,
-      )
+      const hint = /can't resolve reference/.test(message)
+        ? '; bring it into the document, nothing is fetched'
+        : ''
+      throw new SchemaFault(message + hint)
     }
-    return (value) => (check(value) ? undefined : mismatchOf(check))
   }
 }
+
+const checkWith =
+  (check: ValidateFunction): SchemaCheck =>
+  (value) =>
+    check(value) ? undefined : mismatchOf(check)
 
 const mismatchOf = (check: ValidateFunction): SchemaMismatch => {
   const error = check.errors?.[0]

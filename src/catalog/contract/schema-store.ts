@@ -6,7 +6,8 @@
  * Examples and extensions are left out, so that nothing in them is taken for a schema.
  */
 import type { SchemaInDocument } from '../entry/contract-shape.ts'
-import { SchemaFault } from './schema-compiler.ts'
+import { libraryReference } from './library-reference.ts'
+import { SchemaFault } from './schema-fault.ts'
 
 /** Whose side the schema is for. */
 export type Direction = 'request' | 'response'
@@ -58,27 +59,99 @@ export const valueAtPointer = (document: unknown, pointer: string): unknown => {
   return at
 }
 
-/** One schema with all that it refers to. Throws {@link SchemaFault} for references that lead nowhere. */
-export const selfContained = (schema: SchemaInDocument, direction: Direction): unknown => {
-  if (schema.pointer === '' && schema.dialect === 'json-schema-2020-12') return schema.document
-  const cutter = new Cutter(schema, direction)
-  const name = cutter.define(schema.pointer)
-  cutter.finish()
-  return { $ref: `#/$defs/${name}`, $defs: cutter.definitions }
+/** One schema with all that it refers to, for schemas that must see what their references evaluated. */
+const selfContained = (
+  document: unknown,
+  dialect: Dialect,
+  direction: Direction,
+  pointer: string,
+): unknown => {
+  const cutter = new Cutter(document, dialect, direction, (name) => ({ $ref: `#/$defs/${name}` }))
+  const name = cutter.define(pointer)
+  cutter.convertAll()
+  return { $ref: `#/$defs/${name}`, $defs: Object.fromEntries(cutter.definitions) }
+}
+
+type Dialect = SchemaInDocument['dialect']
+
+/**
+ * The schemas of one document, each converted once, whoever refers to it.
+ *
+ * References become {@link libraryReference}, so that each definition is compiled by itself: the documents of large
+ * vendors have hundreds that all refer to each other.
+ */
+export class SchemaLibrary {
+  readonly #document: unknown
+  readonly #dialect: Dialect
+  readonly #direction: Direction
+  readonly #cutter: Cutter
+  readonly #prefix: string
+
+  /** `prefix` keeps the names of several libraries apart. */
+  constructor(document: unknown, dialect: Dialect, direction: Direction, prefix: string) {
+    this.#document = document
+    this.#dialect = dialect
+    this.#direction = direction
+    this.#prefix = prefix
+    this.#cutter = new Cutter(document, dialect, direction, (name) => ({
+      [libraryReference]: prefix + name,
+    }))
+  }
+
+  /** Name of the definition at `pointer`. Throws {@link SchemaFault} for references that lead nowhere. */
+  define(pointer: string): string {
+    const name = this.#cutter.define(pointer)
+    for (const fresh of this.#cutter.convertAll()) {
+      if (!mentionsUnevaluated(this.#cutter.definitions.get(fresh))) continue
+      this.#cutter.definitions.set(
+        fresh,
+        selfContained(
+          this.#document,
+          this.#dialect,
+          this.#direction,
+          this.#cutter.pointerOf(fresh),
+        ),
+      )
+    }
+    return this.#prefix + name
+  }
+
+  /** The definition of that name. */
+  schema(name: string): unknown {
+    return this.#cutter.definitions.get(name.slice(this.#prefix.length))
+  }
+}
+
+const mentionsUnevaluated = (schema: unknown): boolean => {
+  if (typeof schema !== 'object' || schema === null) return false
+  if ('unevaluatedProperties' in schema || 'unevaluatedItems' in schema) return true
+  return Object.values(schema).some(mentionsUnevaluated)
 }
 
 class Cutter {
-  readonly definitions: Record<string, unknown> = {}
+  readonly definitions = new Map<string, unknown>()
+  readonly #refer: (name: string) => Readonly<Record<string, string>>
   readonly #document: unknown
   readonly #legacy: boolean
   readonly #direction: Direction
   readonly #names = new Map<string, string>()
   readonly #pending: string[] = []
 
-  constructor(schema: SchemaInDocument, direction: Direction) {
-    this.#document = schema.document
-    this.#legacy = schema.dialect === 'openapi-3.0'
+  constructor(
+    document: unknown,
+    dialect: Dialect,
+    direction: Direction,
+    refer: (name: string) => Readonly<Record<string, string>>,
+  ) {
+    this.#document = document
+    this.#legacy = dialect === 'openapi-3.0'
     this.#direction = direction
+    this.#refer = refer
+  }
+
+  /** Where the definition of that name stands. */
+  pointerOf(name: string): string {
+    return [...this.#names].find(([, known]) => known === name)?.[0] ?? ''
   }
 
   /** The name under which the schema at `pointer` will stand. */
@@ -91,33 +164,36 @@ class Cutter {
     return name
   }
 
-  /** Converts what was asked for, and what that refers to in turn. */
-  finish(): void {
+  /** Converts what was asked for, and what that refers to in turn; gives the new names. */
+  convertAll(): readonly string[] {
+    const fresh: string[] = []
     for (let pointer = this.#pending.pop(); pointer !== undefined; pointer = this.#pending.pop()) {
       const schema = valueAtPointer(this.#document, pointer)
       if (schema === undefined) throw new SchemaFault(`the reference #${pointer} points at nothing`)
-      this.definitions[this.#names.get(pointer)!] = this.#convert(schema)
+      const name = this.#names.get(pointer)!
+      this.definitions.set(name, this.#convert(schema))
+      fresh.push(name)
     }
+    return fresh
   }
 
-  #reference(reference: string): string {
-    if (reference === '#' || reference.startsWith('#/')) {
-      const pointer = reference.slice(1).split('/').map(decodePart).join('/')
-      return `#/$defs/${this.define(pointer)}`
-    }
-    return reference
+  /** A reference within the document becomes a named definition; an anchor or a foreign one stays. */
+  #reference(reference: string): Readonly<Record<string, string>> {
+    if (reference !== '#' && !reference.startsWith('#/')) return { $ref: reference }
+    return this.#refer(this.define(reference.slice(1).split('/').map(decodePart).join('/')))
   }
 
   #convert(schema: unknown): unknown {
     if (!isMapping(schema)) return schema === undefined ? true : schema
     // A schema with an identity of its own resolves its references by itself.
     if (typeof schema['$id'] === 'string') return schema
-    if (this.#legacy && typeof schema['$ref'] === 'string')
-      return { $ref: this.#reference(schema['$ref']) }
+    if (this.#legacy && typeof schema['$ref'] === 'string') return this.#reference(schema['$ref'])
     const converted: Record<string, unknown> = {}
     for (const [key, value] of Object.entries(schema)) {
       if (dropped.has(key) || key.startsWith('x-')) continue
-      converted[key] = this.#member(key, value)
+      if (key === '$ref' && typeof value === 'string')
+        Object.assign(converted, this.#reference(value))
+      else converted[key] = this.#member(key, value)
     }
     if (isMapping(schema['properties']) && Array.isArray(schema['required'])) {
       const skipped = this.#direction === 'request' ? 'readOnly' : 'writeOnly'
@@ -142,7 +218,6 @@ class Cutter {
   }
 
   #member(key: string, value: unknown): unknown {
-    if (key === '$ref' && typeof value === 'string') return this.#reference(value)
     if (oneSchema.has(key)) return this.#convert(value)
     if (key === 'items')
       return Array.isArray(value) ? value.map((one) => this.#convert(one)) : this.#convert(value)
@@ -180,7 +255,9 @@ const modernise = (schema: Record<string, unknown>, nullable: boolean): unknown 
   if (!nullable) return schema
   if (Array.isArray(schema['enum']) && !schema['enum'].includes(null))
     schema['enum'] = [...(schema['enum'] as unknown[]), null]
-  const composed = ['allOf', 'anyOf', 'oneOf', 'not', '$ref'].some((key) => key in schema)
+  const composed = ['allOf', 'anyOf', 'oneOf', 'not', '$ref', libraryReference].some(
+    (key) => key in schema,
+  )
   if (typeof schema['type'] === 'string' && !composed)
     return { ...schema, type: [schema['type'], 'null'] }
   return composed || 'type' in schema ? { anyOf: [{ type: 'null' }, schema] } : schema

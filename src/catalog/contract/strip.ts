@@ -5,6 +5,7 @@
  * than false; members named by any branch of a composition stay. Where a schema names nothing at all, all stays. It does
  * not validate: what is left is checked afterwards.
  */
+import { libraryReference } from './library-reference.ts'
 import { valueAtPointer } from './schema-store.ts'
 
 type Mapping = Readonly<Record<string, unknown>>
@@ -16,18 +17,21 @@ const isMapping = (value: unknown): value is Mapping =>
 export const stripUnnamed = (
   value: unknown,
   schema: unknown,
+  definition: (name: string) => unknown,
 ): { readonly value: unknown; readonly dropped: number } => {
-  const walk = new Walk(schema)
+  const walk = new Walk(schema, definition)
   const stripped = walk.strip(value, [schema])
   return { value: walk.dropped === 0 ? value : stripped, dropped: walk.dropped }
 }
 
 class Walk {
   dropped = 0
-  readonly #root: unknown
+  #root: unknown
+  readonly #definition: (name: string) => unknown
 
-  constructor(root: unknown) {
+  constructor(root: unknown, definition: (name: string) => unknown) {
     this.#root = root
+    this.#definition = definition
   }
 
   strip(value: unknown, schemas: readonly unknown[]): unknown {
@@ -56,6 +60,10 @@ class Walk {
     for (let schema = pending.pop(); schema !== undefined; schema = pending.pop()) {
       if (!isMapping(schema) || seen.has(schema)) continue
       seen.add(schema)
+      const named = schema[libraryReference]
+      if (typeof named === 'string') pending.push(this.#definition(named))
+      // A definition that stands by itself brings the root of its references.
+      if (schema['$defs'] !== undefined && schema['$ref'] !== undefined) this.#root = schema
       if (typeof schema['$ref'] === 'string' && /^#(\/|$)/.test(schema['$ref']))
         pending.push(valueAtPointer(this.#root, schema['$ref'].slice(1)))
       for (const key of ['allOf', 'anyOf', 'oneOf'])

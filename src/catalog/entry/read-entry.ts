@@ -5,8 +5,8 @@
  * Schema) through the reader it is given; keys, certificates and authorities are read later, by those who use them.
  */
 import { basename } from 'node:path'
-import { compileOperation, contractCompilers } from '../contract/operation-check.ts'
-import type { ContractCompilers, OperationCheck } from '../contract/operation-check.ts'
+import { compileOperation, ContractCompilers } from '../contract/operation-check.ts'
+import type { OperationCheck } from '../contract/operation-check.ts'
 import { readOpenApi } from '../contract/openapi.ts'
 import type { OperationContract } from './contract-shape.ts'
 import { coversCaller, entryPath } from './entry.ts'
@@ -182,7 +182,7 @@ const readOperations = (
   if (!Array.isArray(settings.operations)) {
     return fromOpenApi(settings, settings.operations, file, hosts, reader, problems, say)
   }
-  const compilers = contractCompilers()
+  const compilers = new ContractCompilers()
   return settings.operations.map((declared, index) => {
     const at = ['operations', index]
     if (typeof declared === 'string') {
@@ -368,7 +368,7 @@ const fromOpenApi = (
       )
     }
   }
-  const compilers = contractCompilers()
+  const compilers = new ContractCompilers()
   return chosen.map((operation) => ({
     operation: operationOf(settings, {
       ...operation,

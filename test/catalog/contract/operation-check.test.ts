@@ -283,3 +283,83 @@ describe('a contract by JSON Schema', () => {
     ).toEqual([])
   })
 })
+
+describe('a contract with many schemas that refer to each other', () => {
+  const count = 300
+  const schemas = Object.fromEntries(
+    Array.from({ length: count }, (_, index) => [
+      `S${index}`,
+      {
+        type: 'object',
+        properties: {
+          next: { $ref: `#/components/schemas/S${(index + 1) % count}` },
+          n: { type: 'integer' },
+        },
+      },
+    ]),
+  )
+  const paths = Object.fromEntries(
+    Array.from({ length: 60 }, (_, index) => [
+      `/r${index}`,
+      {
+        get: {
+          responses: {
+            200: {
+              content: {
+                'application/json': { schema: { $ref: `#/components/schemas/S${index}` } },
+              },
+            },
+          },
+        },
+      },
+    ]),
+  )
+  const document = JSON.stringify({ openapi: '3.1.0', paths, components: { schemas } })
+  const yaml = cardsYaml().replace(/operations:\n(.*\n){2}/, 'operations: { openapi: many.json }\n')
+
+  it('is compiled once per schema, however they are chained', () => {
+    const entry = entryOf(yaml, { 'many.json': document })
+    expect(entry.operations).toHaveLength(60)
+    const check = entry.operations.find((one) => one.template === '/r7')!.check!
+    const body = (n: unknown) => Buffer.from(JSON.stringify({ next: { next: { n } } }))
+    expect(check.response({ status: 200, headers: json, body: body(1) })).toEqual([])
+    expect(check.response({ status: 200, headers: json, body: body('x') })).toMatchObject([
+      { name: '/next/next/n', rule: 'type' },
+    ])
+  })
+
+  it('still counts what a reference evaluated', () => {
+    const closed = JSON.stringify({
+      openapi: '3.1.0',
+      paths: {
+        '/a': {
+          get: {
+            responses: {
+              200: {
+                content: {
+                  'application/json': {
+                    schema: {
+                      allOf: [{ $ref: '#/components/schemas/Base' }],
+                      properties: { b: true },
+                      unevaluatedProperties: false,
+                    },
+                  },
+                },
+              },
+            },
+          },
+        },
+      },
+      components: { schemas: { Base: { properties: { a: { type: 'string' } } } } },
+    })
+    const check = entryOf(yaml, { 'many.json': closed }).operations[0]!.check!
+    const rules = (text: string) =>
+      check.response({ status: 200, headers: json, body: Buffer.from(text) }).map((one) => one.rule)
+    expect(rules('{"a":"x","b":1}')).toEqual([])
+    expect(rules('{"a":"x","c":1}')).toEqual(['unevaluatedProperties'])
+    expect(check.strip({ status: 200, headers: json }, { a: 'x', c: 1 })).toEqual({
+      value: { a: 'x' },
+      dropped: 1,
+    })
+  })
+})
