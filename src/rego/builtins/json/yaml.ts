@@ -6,6 +6,7 @@
 import {
   LineCounter,
   parseDocument,
+  Scalar,
   stringify,
   type Document,
   type ScalarTag,
@@ -112,14 +113,25 @@ export function writeYaml(value: Value): string {
     indentSeq: false,
     lineWidth: 0,
     aliasDuplicateObjects: false,
+    singleQuote: true,
     customTags: withoutOwnTypes,
   })
 }
 
+/** Words and numbers that a reader of YAML 1.1 would not take for text. */
+const notText =
+  /^(?:~|<<|null|true|false|y|yes|n|no|on|off|[-+]?\.inf|\.nan|[-+]?(?:0b[01_]+|0x[0-9a-f_]+|[0-9][0-9_]*(?::[0-5]?[0-9])*(?:\.[0-9_]*)?(?:e[-+]?[0-9]+)?|\.[0-9_]+(?:e[-+]?[0-9]+)?)|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}.*|)$/i
+
+function textNode(text: string): Scalar {
+  const scalar = new Scalar(text)
+  if (notText.test(text)) scalar.type = 'QUOTE_DOUBLE'
+  return scalar
+}
+
 function plain(value: Value): unknown {
-  if (typeof value === 'string') return value.toWellFormed()
+  if (typeof value === 'string') return textNode(value.toWellFormed())
   if (isNumber(value)) return typeof value === 'object' ? Number(numberToText(value)) : value
   if (isArray(value)) return value.map(plain)
   if (!isObject(value)) return value
-  return new Map(objectEntries(value).map((entry) => [entry.key, plain(entry.value)]))
+  return new Map(objectEntries(value).map((entry) => [plain(entry.key), plain(entry.value)]))
 }

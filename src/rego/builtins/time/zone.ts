@@ -46,6 +46,7 @@ class NamedZone implements Zone {
   readonly name: string
   readonly #format: Intl.DateTimeFormat
   readonly #short: Intl.DateTimeFormat
+  #known: { readonly seconds: number; readonly offset: Offset } | undefined
 
   constructor(name: string) {
     this.name = name
@@ -67,7 +68,13 @@ class NamedZone implements Zone {
     }
   }
 
+  /** Remembers the last second asked for: one decision asks again and again for now. */
   at(seconds: number): Offset {
+    if (this.#known?.seconds !== seconds) this.#known = { seconds, offset: this.#compute(seconds) }
+    return this.#known.offset
+  }
+
+  #compute(seconds: number): Offset {
     const date = new Date(seconds * 1000)
     const parts = new Map(this.#format.formatToParts(date).map((part) => [part.type, part.value]))
     const number = (type: Intl.DateTimeFormatPartTypes): number => Number(parts.get(type))
