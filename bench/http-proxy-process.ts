@@ -95,7 +95,8 @@ const server = createServer(
     })
     if (answer.value !== true) return void response.writeHead(403).end()
     delete request.headers['x-sallyport-hop']
-    return void proxy.web(request, response)
+    proxy.web(request, response)
+    return undefined
   },
 )
 server.listen(port, '127.0.0.1')

@@ -212,9 +212,9 @@ const rotation: Step = {
     const { identity } = mesh.sidecars.web.core.identity
     const before = identity.current.serial
     const answers: number[] = []
-    let running = true
-    const traffic = (async () => {
-      while (running) answers.push((await checkout(mesh, bearer(mesh.userToken()))).status)
+    const traffic = { running: true }
+    const calls = (async () => {
+      while (traffic.running) answers.push((await checkout(mesh, bearer(mesh.userToken()))).status)
     })()
     issueIdentity(join(mesh.state, 'certs'), {
       spiffeId: 'spiffe://shop.test/web',
@@ -223,8 +223,8 @@ const rotation: Step = {
     })
     const rotated = await waitFor(async () => identity.current.serial !== before)
     for (let more = 0; more < 5; more += 1) await checkout(mesh, bearer(mesh.userToken()))
-    running = false
-    await traffic
+    traffic.running = false
+    await calls
     const failed = answers.filter((status) => status !== 200)
     if (!rotated || failed.length > 0) {
       throw new Error(`rotated: ${rotated}, failed requests: ${failed.length} of ${answers.length}`)

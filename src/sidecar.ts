@@ -12,6 +12,7 @@ import { openCore, type Core } from './compose/foundation.ts'
 import { openAdmin } from './compose/admin.ts'
 import { openAppDoors } from './compose/app-doors.ts'
 import { compilePolicies } from './compose/policy.ts'
+import { observeParts } from './compose/observe-parts.ts'
 import { openReadiness } from './compose/readiness.ts'
 import { openUserTokens } from './compose/user-tokens.ts'
 import { watchConfig } from './compose/watch-config.ts'
@@ -67,6 +68,7 @@ export const startSidecar = async ({
     const limiter = new RateLimiter()
     let tokens = await openUserTokens(config, core)
     closers.push(() => tokens.close())
+    closers.push(observeParts(core, () => tokens))
     const outbound = openOutbound(config, core, limiter)
     const egress = await openEgress(loaded, core, limiter)
     closers.push(() => egress.close())

@@ -31,7 +31,6 @@ export const openAdmin = (
 ): Promise<AdminListener> => {
   const { telemetry } = core
   const text = (contentType: string, body: () => string): AdminView => ({ contentType, body })
-  observeTelemetry(core)
   return openAdminListener(
     config.admin.listen,
     new Map<string, AdminView>([
@@ -112,20 +111,3 @@ const upstreamsOf = (outbound: Outbound): object =>
     spiffe_id: settings.spiffe_id,
     endpoints: endpoints.describe(),
   }))
-
-const observeTelemetry = ({ telemetry }: Core): void => {
-  const { audit, metrics, traces } = telemetry
-  metrics.observe('spans', () => {
-    const { exported, dropped, failed } = traces.counts()
-    return [
-      [exported, 'exported'],
-      [dropped, 'dropped'],
-      [failed, 'failed'],
-    ]
-  })
-  metrics.observe('spansDropped', () => [[traces.counts().dropped + traces.counts().failed]])
-  metrics.observe('attributesUnlisted', () => [[traces.counts().unlistedAttributes]])
-  metrics.observe('auditDropped', () => [[audit.state().dropped]])
-  metrics.observe('auditHealthy', () => [[audit.state().healthy ? 1 : 0]])
-  metrics.observe('auditQueue', () => [[audit.state().queued]])
-}

@@ -11,7 +11,7 @@ import { openMetrics, type Metrics } from '../telemetry/metrics/instruments.ts'
 import type { PropagationRules } from '../telemetry/traces/boundary.ts'
 import { resolveTraceSettings } from '../telemetry/traces/environment.ts'
 import type { Traces } from '../telemetry/traces/span.ts'
-import { openTraces } from '../telemetry/traces/traces.ts'
+import { openTraces, preciseClock } from '../telemetry/traces/traces.ts'
 import { version } from '../version.ts'
 import { signBatch } from './sign-batch.ts'
 import type { World } from './world.ts'
@@ -60,7 +60,7 @@ export const openTelemetry = (
       instance: randomUUID(),
       spiffeId,
     },
-    now: world.now,
+    now: preciseClock(),
     recent: telemetry.traces.recent,
     queryKeys: telemetry.traces.query_keys,
     virtualPeers: telemetry.traces.virtual_peers ? 'emit' : 'none',

@@ -42,7 +42,6 @@ export const continueTrace = <Needs extends { readonly request: ServerRequest }>
       kind: parts.kind,
       parent: incoming.parent,
       always: parts.always,
-      startTime: x.startedAt,
       ...(incoming.link === undefined ? {} : { link: { context: incoming.link } }),
     })
     if (span.recording) span.setAll(firstAttributes(x, connection.remoteAddress))

@@ -57,7 +57,8 @@ export const recordOutcome = (
   if (x.span !== undefined) endSpan(x.span, method, outcome, x, names)
   recordMetrics(recorders.metrics, method, x, outcome, names)
   const decision = decisionOf(x, method, outcome, names)
-  recorders.audit.record(decision)
+  const recorded = recorders.audit.record(decision)
+  if (recorded !== 'skipped') recorders.metrics.auditRecords.with(recorded).add()
   recorders.logDecision(decision)
 }
 
@@ -100,7 +101,6 @@ const endSpan = (
     status: failed ? 'error' : 'unset',
     errorType:
       refusal !== undefined ? errorTypeOf(refusal.code) : httpError ? `${status}` : undefined,
-    endTime: outcome.endedAt,
   })
 }
 

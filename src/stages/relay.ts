@@ -79,7 +79,7 @@ export const relay = (
     const ends = tunnel(client, { socket, early }, plan.tunnelLimits, (outcome) => {
       finish(head.status, outcome.bytesToClient)
     })
-    plan.onUpgraded?.(ends.end)
+    plan.onUpgraded?.((reason) => ends.end(reason))
   }
 
   const send = (origin: Origin): void => {
