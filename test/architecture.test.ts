@@ -99,7 +99,14 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   egress: ['stages', 'exchange', ...libraries],
   listeners: ['wire', 'exchange', 'identity'],
   admin: ['exchange', ...libraries],
-  config: ['section.ts', 'inbound/route-table.ts', 'catalog', 'rego/policy.ts', 'rego/errors.ts'],
+  config: [
+    'section.ts',
+    'inbound/route-table.ts',
+    'catalog',
+    'identity',
+    'rego/policy.ts',
+    'rego/errors.ts',
+  ],
   compose: [
     'admin',
     'config',

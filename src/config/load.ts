@@ -11,6 +11,7 @@ import { Catalog } from '../catalog/catalog.ts'
 import { checkCatalog, checkHosts } from './checks/catalog.ts'
 import { checkCertificates } from './checks/certificates.ts'
 import type { CheckSubject } from './checks/check.ts'
+import { checkKeySets } from './checks/key-sets.ts'
 import { checkPolicies } from './checks/compile.ts'
 import { checkFiles, resolvePaths } from './checks/files.ts'
 import { readPolicies, type PolicySources } from './checks/policies.ts'
@@ -80,6 +81,7 @@ export const loadConfig = (options: LoadOptions): LoadedConfig => {
     ...(missing.some(({ setting }) => setting.startsWith('identity.source'))
       ? []
       : checkCertificates(subject, options.now())),
+    ...checkKeySets(subject),
     ...policies.faults,
     ...checkPolicies(subject, policies),
     ...catalogFaults,

@@ -1,6 +1,6 @@
 /** The program as a process: it starts, says where it listens, reloads, drains and ends with the right code. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { aConfig } from '../config/fixture.ts'
@@ -59,6 +59,7 @@ const start = (file: string): Running => {
 
 const aSidecar = (text = config): string => {
   const file = aConfig(text)
+  rmSync(join(dirname(file), 'certs'), { recursive: true })
   initAuthority(join(dirname(file), 'certs'), { trustDomain: 'shop.local', now: Date.now() })
   return file
 }
@@ -103,8 +104,9 @@ describe('sallyport run', () => {
 
   it('ends with 78 when the identity cannot be used', () => {
     const file = aConfig(config)
+    rmSync(join(dirname(file), 'certs/authority.key'))
     const { status, stderr } = ask(['run', '--config', file])
-    expect(stderr).toContain('hint: ')
+    expect(stderr).toContain('identity.source.development')
     expect(status).toBe(78)
   })
 

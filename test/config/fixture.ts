@@ -1,9 +1,10 @@
 /** A folder with a configuration that can be used, for tests that break one thing in it. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { loadConfig, type LoadedConfig } from '../../src/config/load.ts'
+import { initAuthority } from '../../src/identity/sources/authority-folder.ts'
 import { ConfigFaults, type ConfigFault } from '../../src/config/read/fault.ts'
 
 /** A configuration with one setting on each line, so that a test knows where everything is. */
@@ -118,6 +119,23 @@ default allow := false
 allow if input.peer.spiffe_id == "spiffe://shop.local/web"
 `
 
+/** The time at which tests load. */
+export const testTime = Date.UTC(2026, 10, 23)
+
+/** The files of a development authority of shop.local, made once for each run. */
+const authority: Readonly<Record<string, string>> = (() => {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-authority-'))
+  try {
+    initAuthority(folder, { trustDomain: 'shop.local', now: testTime })
+    const names = readdirSync(folder).filter((name) => !name.startsWith('.'))
+    return Object.fromEntries(
+      names.map((name) => [`certs/${name}`, readFileSync(join(folder, name), 'utf8')]),
+    )
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})()
+
 /** A folder that is removed after the test, with the files given by relative path. */
 export const aFolder = (files: Readonly<Record<string, string>>): string => {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-config-'))
@@ -140,14 +158,11 @@ export const aConfig = (
       'policies/inbound.rego': policy,
       'policies/outbound.rego': outboundPolicy,
       'policies/apis/.keep': '',
-      'certs/.keep': '',
+      ...authority,
       ...files,
     }),
     'sallyport.yaml',
   )
-
-/** The time at which tests load. */
-export const testTime = Date.UTC(2026, 10, 23)
 
 /** Loads, with no environment unless one is given. */
 export const load = (

@@ -283,6 +283,45 @@ identity:
   })
 })
 
+describe('the development source', () => {
+  it('issues identities of its own trust domain only', () => {
+    const file = aConfig(
+      change('spiffe_id: spiffe://shop.local/orders', 'spiffe_id: spiffe://other.local/x'),
+    )
+    expect(faultsOf(file)).toMatchObject([{ setting: 'identity.source.development.spiffe_id' }])
+  })
+
+  it('needs an authority in its folder', () => {
+    const file = aConfig(change('path: certs', 'path: policies'))
+    expect(faultsOf(file)).toMatchObject([{ setting: 'identity.source.development.path' }])
+  })
+})
+
+describe('key material', () => {
+  const bundle = (file: string) =>
+    change(
+      '  trust_domain: shop.local\n',
+      `  bundles: [{ trust_domain: other.local, file: ${file} }]\n`,
+    )
+  const keys = change('jwks_uri: https://id.shop.example/keys', 'jwks_file: keys.json')
+
+  it.each([
+    ['a bundle that is none', bundle('policies/inbound.rego'), 'identity.bundles[0].file'],
+    ['a bundle that is absent', bundle('absent.pem'), 'identity.bundles[0].file'],
+    ['a key set without keys', keys, 'tokens.providers.shop.jwks_file'],
+  ])('that is %s is refused', (_, text, setting) => {
+    const file = aConfig(text, { 'keys.json': '{"keys": []}' })
+    expect(faultsOf(file)).toMatchObject([{ setting }])
+  })
+
+  it('that can be used is taken', () => {
+    const file = aConfig(keys, { 'keys.json': '{"keys": [{"kty": "EC"}]}' })
+    expect(load(file).config.tokens.providers['shop']?.jwks_file).toBe(
+      join(dirname(file), 'keys.json'),
+    )
+  })
+})
+
 describe('a catalog beside the services', () => {
   const entry = `name: payments
 owner: group:payments

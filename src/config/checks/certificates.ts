@@ -1,19 +1,82 @@
 /**
- * Checks that the certificate, the key and the bundle of a directory source can be read and belong together.
+ * Checks that certificates, keys, bundles and revocation lists can be read and belong together.
  *
  * A first look for people at start and in `sallyport check`; the identity source judges again, by the whole SPIFFE
  * standard, each time it loads.
  */
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { IdentityFileError } from '../../identity/identity-error.ts'
+import { openAuthority, trustDomainOfFolder } from '../../identity/sources/authority-folder.ts'
+import { readBundleFile } from '../../identity/sources/trust-files.ts'
+import { readRevocationLists } from '../../identity/x509/crl.ts'
 import type { ConfigFault, Path } from '../read/fault.ts'
 import type { CheckSubject } from './check.ts'
 
 const where: Path = ['identity', 'source', 'directory']
 
-/** What is wrong with the files of a directory source; nothing for any other source. */
-export const checkCertificates = (subject: CheckSubject, now: number): readonly ConfigFault[] => {
+/** What is wrong with the files of the identity section. */
+export const checkCertificates = (subject: CheckSubject, now: number): readonly ConfigFault[] => [
+  ...directoryFaults(subject, now),
+  ...developmentFaults(subject),
+  ...bundleFaults(subject),
+  ...crlFaults(subject),
+]
+
+/** Runs a reader of the identity library and says what it throws at the setting that names the file. */
+const told = (subject: CheckSubject, path: Path, read: () => void): readonly ConfigFault[] => {
+  try {
+    read()
+    return []
+  } catch (error) {
+    if (!(error instanceof IdentityFileError)) {
+      const got = error instanceof Error ? error.message : String(error)
+      return [
+        subject.fault(path, { expected: 'a file that can be read', got, hint: 'write it again' }),
+      ]
+    }
+    const { expected, file, fix, got } = error.problem
+    return [subject.fault(path, { expected, got: `${got} in ${file}`, hint: fix })]
+  }
+}
+
+const developmentFaults = (subject: CheckSubject): readonly ConfigFault[] => {
+  const source = subject.config.identity?.source.development
+  if (!source) return []
+  const at = ['identity', 'source', 'development']
+  const unreadable = told(subject, [...at, 'path'], () => openAuthority(source.path))
+  if (unreadable.length > 0) return unreadable
+  const trustDomain = trustDomainOfFolder(source.path)
+  if (source.spiffe_id.startsWith(`spiffe://${trustDomain}/`)) return []
+  return [
+    subject.fault([...at, 'spiffe_id'], {
+      expected: `an identity of ${trustDomain}, whose authority is in ${source.path}`,
+      got: source.spiffe_id,
+      hint: `write spiffe://${trustDomain}/…, or name the folder of another authority`,
+    }),
+  ]
+}
+
+const bundleFaults = (subject: CheckSubject): readonly ConfigFault[] =>
+  (subject.config.identity?.bundles ?? []).flatMap(({ file, trust_domain }, index) =>
+    existsSync(file)
+      ? told(subject, ['identity', 'bundles', index, 'file'], () =>
+          readBundleFile(file, trust_domain),
+        )
+      : [],
+  )
+
+const crlFaults = (subject: CheckSubject): readonly ConfigFault[] =>
+  (subject.config.identity?.crl?.files ?? []).flatMap((file, index) =>
+    existsSync(file)
+      ? told(subject, ['identity', 'crl', 'files', index], () =>
+          readRevocationLists(readFileSync(file), file),
+        )
+      : [],
+  )
+
+const directoryFaults = (subject: CheckSubject, now: number): readonly ConfigFault[] => {
   const source = subject.config.identity?.source.directory
   if (!source) return []
   const faults: ConfigFault[] = []
