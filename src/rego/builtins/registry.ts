@@ -101,11 +101,15 @@ function bind([name, args]: Signature, implementation: Implementation): Builtin 
 function named(name: string, error: unknown): unknown {
   if (error instanceof BuiltinError)
     return new BuiltinError(error.code, `${name}: ${error.message}`)
-  if (error instanceof RangeError) {
-    return new BuiltinError(
-      'eval_builtin_error',
-      `${name}: value is too large or nested too deeply`,
-    )
-  }
-  return error
+  if (error instanceof RangeError) return failed(name, 'value is too large or nested too deeply')
+  return isNodeError(error) ? failed(name, error.message) : error
+}
+
+function failed(name: string, message: string): BuiltinError {
+  return new BuiltinError('eval_builtin_error', `${name}: ${message}`)
+}
+
+/** An error of Node's own functions, such as OpenSSL's about a key or a certificate. */
+function isNodeError(error: unknown): error is Error & { readonly code: string } {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_')
 }

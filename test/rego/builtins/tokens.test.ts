@@ -19,7 +19,7 @@ function pem(key: KeyObject): string {
 function signed(algorithm: string, key: Value, claims: Value, header: object = {}): string {
   return call(
     'io.jwt.encode_sign',
-    { alg: algorithm, typ: 'JWT', ...header } as Value,
+    { alg: algorithm, typ: 'JWT', ...header },
     claims,
     key,
   ) as string
@@ -79,7 +79,7 @@ test('constraints must all hold', () => {
       callIn(aContext(), 'io.jwt.decode_verify', token, {
         cert: pem(ec.publicKey),
         ...constraints,
-      } as Value) as Value[]
+      }) as Value[]
     )[0]
   expect(verified({ iss: 'i', aud: 'x', alg: 'ES256' })).toBe(true)
   expect(verified({ iss: 'j', aud: 'x' })).toBe(false)

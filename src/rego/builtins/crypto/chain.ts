@@ -5,6 +5,7 @@
  * A chain with name constraints is refused, since they are not evaluated here; so are signatures with MD5 or SHA-1.
  */
 import { X509Certificate } from 'node:crypto'
+import { ipText, parseIp } from '../net/address.ts'
 import type { Certificate } from './certificate.ts'
 
 export interface ChainOptions {
@@ -85,10 +86,14 @@ function isCurrent(certificate: Certificate, { timeMs }: ChainOptions): boolean 
 }
 
 function hasName(leaf: Certificate, name: string): boolean {
-  const certificate = new X509Certificate(leaf.der)
-  const address = /^\[(.*)\]$/.exec(name)?.[1] ?? name
-  if (certificate.checkIP(address) !== undefined) return true
-  return certificate.checkHost(name, { subject: 'never', partialWildcards: false }) !== undefined
+  const address = parseIp(/^\[(.*)\]$/.exec(name)?.[1] ?? name)
+  try {
+    const certificate = new X509Certificate(leaf.der)
+    if (address !== undefined) return certificate.checkIP(ipText(address)) !== undefined
+    return certificate.checkHost(name, { subject: 'never', partialWildcards: false }) !== undefined
+  } catch {
+    return false
+  }
 }
 
 /** Whether one of the usages is allowed by every certificate; one without the extension allows all. */

@@ -46,10 +46,13 @@ function plainDocument(document: Document): unknown {
   try {
     return document.toJS({ maxAliasCount: aliasLimit, mapAsMap: true })
   } catch (error) {
-    if (error instanceof ReferenceError) {
-      throw new YamlError('yaml: document contains excessive aliasing')
-    }
-    throw error
+    if (error instanceof RangeError) throw error
+    const tooMany = error instanceof ReferenceError
+    throw new YamlError(
+      tooMany
+        ? 'yaml: document contains excessive aliasing'
+        : 'yaml: map merge requires map or sequence of maps as the value',
+    )
   }
 }
 
