@@ -9,7 +9,9 @@ import { BuiltinError } from './builtins/builtin.ts'
 import { builtins as allBuiltins } from './builtins/registry.ts'
 import { compileModules, type Compiled } from './compile/compile.ts'
 import { prepareBody, prepareDocument, type Bindings } from './compile/queries.ts'
+import { explainDocument, type ExplainOptions, type Failure } from './explain.ts'
 import { ErrorList, EvalError, RegoErrors, type Location } from './errors.ts'
+import type { RulePlace } from './run/documents.ts'
 import { Runtime, type Budget } from './run/runtime.ts'
 import { parseModule, parseQuery, parseTerm } from './syntax/parse.ts'
 import { moduleJson } from './syntax/tree-json.ts'
@@ -53,6 +55,8 @@ export interface DecideOptions {
   readonly budget?: Budget
   /** `strict`: the first error of a built-in ends the query. */
   readonly builtinErrors?: 'undefined' | 'strict'
+  /** Asks why: see `Decision.failures`. */
+  readonly explain?: ExplainOptions
 }
 
 export interface DecisionError {
@@ -66,8 +70,10 @@ export interface Decision {
   readonly defined: boolean
   readonly value: Value | undefined
   readonly error?: DecisionError
-  /** The rule that was evaluated last, where the decision names one. */
-  readonly rule?: Location
+  /** The rule that gave the value, the default included; absent for packages and sets. */
+  readonly rule?: RulePlace
+  /** With `explain`: what kept other rules of the document from deciding, nearest first. */
+  readonly failures?: readonly Failure[]
 }
 
 /** A prepared entry point. */
@@ -121,14 +127,29 @@ export class Policy {
 
   /** Prepares a document, such as `data.authz.allow`; throws `RegoErrors` when the path is no ref. */
   prepare(path: string): Query {
-    const valueOf = prepareDocument(this.#compiled, parseTerm(path))
+    const term = parseTerm(path)
+    const valueOf = prepareDocument(this.#compiled, term)
+    const runtime = this.#runtime
     const decide = (): Decision => {
       const value = valueOf()
-      return { defined: value !== undefined, value }
+      const rule = runtime.decided
+      if (rule === undefined) return { defined: value !== undefined, value }
+      return { defined: value !== undefined, value, rule }
+    }
+    const explain = (options: ExplainOptions) => (): Decision => {
+      const decision = decide()
+      const keys =
+        term.kind === 'ref'
+          ? term.parts.map((part) => (part.kind === 'scalar' ? part.value : null))
+          : []
+      const { program, at } = this.#compiled
+      return { ...decision, failures: explainDocument(program, at, keys, decision.value, options) }
     }
     return {
-      decide: (input, options = noOptions) =>
-        this.#guard(input as Value | undefined, options, decide),
+      decide: (input, options = noOptions) => {
+        const way = options.explain === undefined ? decide : explain(options.explain)
+        return this.#guard(input as Value | undefined, options, way)
+      },
     }
   }
 

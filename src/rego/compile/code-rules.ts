@@ -29,10 +29,12 @@ export function codeRule(program: Program, rule: ResolvedRule, purpose: Purpose)
   codeBody(code, rule.body)
   const last = lastStep(code, rule, purpose, location)
   const step = code.fold(last)
-  return new RuleCode(slots.size, step, location, otherwise)
+  const name = ['data', ...rule.path.map(String)].join('.')
+  return new RuleCode(slots.size, step, { ...location, path: name }, otherwise)
 }
 
-function codeArgument(code: BodyCode, arg: Term, slot: number): void {
+/** Matches an operand, which is in a slot, with the pattern of an argument. */
+export function codeArgument(code: BodyCode, arg: Term, slot: number): void {
   if (arg.kind === 'var' && !code.bound.has(arg.name)) {
     code.slots.name(arg.name, slot)
     code.bound.add(arg.name)

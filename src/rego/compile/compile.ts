@@ -11,7 +11,7 @@ import type { RuleNode } from '../run/rule-tree.ts'
 import type { Runtime } from '../run/runtime.ts'
 import { operatorName } from '../syntax/parse-terms.ts'
 import type { Body, Module } from '../syntax/tree.ts'
-import { buildDocuments, functionName, placeRules } from './build.ts'
+import { buildDocuments, functionName, placeRules, type RulesAt } from './build.ts'
 import { checkConflicts, checkImports, checkRecursion, checkRules } from './check.ts'
 import { CallMaker, type Print } from './code-calls.ts'
 import type { Program } from './coder.ts'
@@ -34,6 +34,7 @@ export interface Compiled {
   readonly program: Program
   readonly tree: RuleNode
   readonly rules: readonly ResolvedRule[]
+  readonly at: RulesAt
 }
 
 /** Compiles parsed modules; throws `RegoErrors`. */
@@ -82,7 +83,7 @@ export function compileModules(
     metadata: new Metadata(modules),
   }
   buildDocuments(() => program, placed.tree, placed.at, functions, stableNodes(reads))
-  return { program, tree: placed.tree, rules: ordered }
+  return { program, tree: placed.tree, rules: ordered, at: placed.at }
 }
 
 /** Operand counts of the built-ins, whether they are there or not. */

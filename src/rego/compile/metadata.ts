@@ -31,7 +31,7 @@ export class Metadata {
     const packagePath = packageKey(rule.module).split('\0')
     for (const module of this.#modules) {
       for (const annotation of module.annotations) {
-        if (annotation.scope === 'document' && documentOf(module, annotation) === path.join('\0')) {
+        if (annotation.scope === 'document' && documentOf(module, annotation) === pathKey(path)) {
           entries.push(entry(path, annotation))
         }
       }
@@ -76,3 +76,6 @@ function documentOf(module: Module, annotation: Annotation): string | undefined 
   const name = [rule.head.ref.head.name, ...(known < 0 ? parts : parts.slice(0, known))]
   return [packageKey(module), ...name].join('\0')
 }
+
+const pathKey = (path: readonly Value[]): string =>
+  path.map((part) => (typeof part === 'string' ? part : JSON.stringify(part))).join('\0')

@@ -163,7 +163,7 @@ class Unifier {
     if (this.#safe.has(name)) return
     this.#safe.add(name)
     this.found.add(name)
-    for (const wait of [...this.#waiting]) {
+    for (const wait of this.#waiting) {
       if (this.#safe.has(wait.name)) continue
       if ([...wait.needs].every((need) => this.#safe.has(need))) this.#mark(wait.name)
     }

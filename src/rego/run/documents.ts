@@ -13,15 +13,20 @@ export type Frame = (Value | undefined)[]
 /** Does its part and goes on to the next; true means that nobody needs further solutions. */
 export type Step = (frame: Frame) => boolean
 
+/** Where a rule stands, and its name. */
+export interface RulePlace extends Location {
+  readonly path: string
+}
+
 /** A rule ready to run, and the `else` to try when it has no result. */
 export class RuleCode {
-  readonly location: Location
+  readonly location: RulePlace
   readonly otherwise: RuleCode | undefined
   readonly #size: number
   readonly #step: Step
   #spare: Frame | undefined
 
-  constructor(size: number, step: Step, location: Location, otherwise: RuleCode | undefined) {
+  constructor(size: number, step: Step, location: RulePlace, otherwise: RuleCode | undefined) {
     this.#size = size
     this.#step = step
     this.location = location
@@ -57,6 +62,7 @@ export abstract class Cached implements Document {
   #epoch = 0
   #value: Value | undefined
   #settled = false
+  #decided: RulePlace | undefined
 
   constructor(runtime: Runtime) {
     this.runtime = runtime
@@ -65,19 +71,31 @@ export abstract class Cached implements Document {
   evaluate(): Value | undefined {
     const { runtime } = this
     const { epoch } = runtime
-    if (this.#epoch === epoch) return this.#value
+    if (this.#epoch === epoch) return this.#known()
     if (this.stable && runtime.pristine) {
       if (!this.#settled) {
-        this.#value = this.compute()
+        this.#value = this.#computed()
         this.#settled = true
         this.#epoch = 0
       }
-      return this.#value
+      return this.#known()
     }
-    const value = this.compute()
+    const value = this.#computed()
     if (this.#settled) return value
     this.#value = value
     this.#epoch = epoch
+    return value
+  }
+
+  #known(): Value | undefined {
+    this.runtime.decided = this.#decided
+    return this.#value
+  }
+
+  #computed(): Value | undefined {
+    const value = this.compute()
+    if (this.kind !== 'complete') this.runtime.decided = undefined
+    this.#decided = this.runtime.decided
     return value
   }
 
@@ -114,7 +132,7 @@ export class CompleteDocument extends Cached {
       this.#agreed,
       'complete rules must not produce multiple outputs',
     )
-    return result === undefined ? this.#fallback()?.run(undefined, undefined) : result
+    return result === undefined ? fallBack(this.runtime, this.#fallback(), undefined) : result
   }
 }
 
@@ -133,11 +151,15 @@ function firstOrConflict(
       runtime.tick()
       const value = rule.run(undefined, operands)
       if (value === undefined) continue
-      if (agreed) return value
+      if (agreed) {
+        runtime.decided = rule.location
+        return value
+      }
       if (result !== undefined && !equals(result, value)) {
         throw new EvalError('eval_conflict_error', complaint, rule.location)
       }
       result = value
+      runtime.decided = rule.location
       break
     }
   }
@@ -194,8 +216,19 @@ export class FunctionDocument implements Document {
       false,
       complaint,
     )
-    return result === undefined ? this.#fallback()?.run(undefined, operands) : result
+    return result === undefined ? fallBack(this.#runtime, this.#fallback(), operands) : result
   }
+}
+
+/** The value of a default. */
+function fallBack(
+  runtime: Runtime,
+  rule: RuleCode | undefined,
+  operands: readonly Value[] | undefined,
+): Value | undefined {
+  if (rule === undefined) return undefined
+  runtime.decided = rule.location
+  return rule.run(undefined, operands)
 }
 
 function cacheKey(operands: readonly Value[]): Key | undefined {

@@ -61,7 +61,7 @@ export class RuleIndex {
   ): readonly RuleCode[] {
     let tree: Tree = this.#root
     while ('probe' in tree) {
-      const found = tree.children.get(read(tree.probe, input, operands))
+      const found = tree.children.get(probeValue(tree.probe, input, operands))
       if (found !== undefined && tree.others !== undefined) return gather(tree, input, operands)
       const next: Tree | undefined = found ?? tree.others
       if (next === undefined) return none
@@ -88,7 +88,7 @@ function gather(
       rules.push(...part.rules)
       return
     }
-    const found = part.children.get(read(part.probe, input, operands))
+    const found = part.children.get(probeValue(part.probe, input, operands))
     if (found !== undefined) visit(found)
     if (part.others !== undefined) visit(part.others)
   }
@@ -96,7 +96,8 @@ function gather(
   return rules.sort((a, b) => a.order - b.order).map((rule) => rule.code())
 }
 
-function read(
+/** What is at a place: a value, or the length of an array. */
+export function probeValue(
   probe: Probe,
   input: Value | undefined,
   operands: readonly Value[] | undefined,

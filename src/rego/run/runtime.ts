@@ -37,6 +37,8 @@ export class Runtime {
   context!: BuiltinContext
   /** The rule being evaluated, for the message of a decision that took too long. */
   current: Location | undefined
+  /** The rule that gave the last value; of a decision's document, once it is done. */
+  decided: (Location & { readonly path: string }) | undefined
   readonly now: () => number
   #epochs = 1
   #steps = 0
@@ -55,6 +57,7 @@ export class Runtime {
     this.targets = undefined
     this.mocks = undefined
     this.current = undefined
+    this.decided = undefined
     this.newEpoch()
     this.#steps = 0
     if (budget === undefined) {

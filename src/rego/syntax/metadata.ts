@@ -69,7 +69,9 @@ function readBlock(
   if (statement === undefined) return undefined
   const scope = raw['scope'] ?? defaultScope(raw, statement)
   if (!scopes.includes(scope as 'rule'))
-    throw new Error(`invalid annotation scope '${String(scope)}'`)
+    throw new Error(
+      `invalid annotation scope '${typeof scope === 'string' ? scope : JSON.stringify(scope)}'`,
+    )
   return {
     scope: scope as Annotation['scope'],
     value: shape(raw, scope as string),

@@ -168,7 +168,7 @@ function printRef(ref: RefTerm): string {
 function printPart(part: Term): string {
   const isName =
     part.kind === 'scalar' && typeof part.value === 'string' && /^[A-Za-z_]\w*$/.test(part.value)
-  if (isName && !keywords.has(part.value as string)) return `.${String(part.value)}`
+  if (isName && !keywords.has(part.value)) return `.${String(part.value)}`
   return `[${part.kind === 'call' ? printCall(part.name, part.operands, 'bare') : printTerm(part)}]`
 }
 
