@@ -15,7 +15,7 @@ import type {
   ResponseHandler,
 } from './origin.ts'
 import type { PoolLimits, WireLimits, WireTimeouts } from './section.ts'
-import type { TimerWheel } from './timers.ts'
+import type { Timer, TimerWheel } from './timers.ts'
 import { WireError } from './wire-error.ts'
 
 export interface PoolOptions {
@@ -41,6 +41,7 @@ export interface PoolCounts {
 class Lane implements ConnectionOwner {
   readonly #pool: PoolOptions
   readonly #emptied: () => void
+  readonly #queueTimer: Timer
   readonly idle: Http1ClientConnection[] = []
   readonly queue: ClientCall[] = []
   /** The newest description of the origin: a call brings it along. */
@@ -53,6 +54,7 @@ class Lane implements ConnectionOwner {
     this.origin = origin
     this.#pool = pool
     this.#emptied = emptied
+    this.#queueTimer = pool.wheel.timer(() => this.#onQueueTime())
   }
 
   get #max(): number {
@@ -100,12 +102,12 @@ class Lane implements ConnectionOwner {
     this.total++
     const abort = new AbortController()
     const { generation } = this
-    call.abortDial = () => abort.abort()
+    call.abandon = () => abort.abort()
     // The promise is awaited once for each connection, never for a call on an open one.
     const dialled = this.#tryDial(abort.signal).then(
       (socket) => this.#dialled(socket, call, generation),
       (error: unknown) => {
-        call.abortDial = undefined
+        call.abandon = undefined
         this.#lost()
         call.failed(dialFault(error))
       },
@@ -118,7 +120,7 @@ class Lane implements ConnectionOwner {
   }
 
   #dialled(socket: Socket, call: ClientCall, generation: number): void {
-    call.abortDial = undefined
+    call.abandon = undefined
     const connection = new Http1ClientConnection(socket, this.#pool, this, generation)
     if (!connection.usable) {
       connection.destroy()
@@ -142,23 +144,42 @@ class Lane implements ConnectionOwner {
       return
     }
     this.queue.push(call)
-    call.queueTimer = this.#pool.wheel.timer(() => {
-      const index = this.queue.indexOf(call)
-      if (index !== -1) this.queue.splice(index, 1)
+    call.queuedUntil = this.#pool.wheel.now() + timeout
+    call.abandon = () => this.#leaveQueue(call)
+    if (!this.#queueTimer.armed) this.#queueTimer.arm(timeout)
+  }
+
+  #leaveQueue(call: ClientCall): void {
+    const index = this.queue.indexOf(call)
+    if (index !== -1) this.queue.splice(index, 1)
+  }
+
+  /** Everybody waits equally long, so the first in the queue is the first whose time is over. */
+  #onQueueTime(): void {
+    const now = this.#pool.wheel.now()
+    const late: ClientCall[] = []
+    while (this.queue[0] !== undefined && this.queue[0].queuedUntil <= now)
+      late.push(this.queue.shift()!)
+    const next = this.queue[0]
+    if (next !== undefined) this.#queueTimer.arm(next.queuedUntil - now)
+    for (const call of late) this.#failLate(call)
+  }
+
+  #failLate(call: ClientCall): void {
+    call.abandon = undefined
+    try {
       call.failed(
         new WireError('queue-timeout', 'no connection to the origin became free in time', 'safe'),
       )
-    })
-    call.queueTimer.arm(timeout)
+    } catch (error) {
+      this.#pool.onBug?.(error)
+    }
   }
 
   #nextWaiting(): ClientCall | undefined {
-    for (;;) {
-      const call = this.queue.shift()
-      if (call === undefined) return undefined
-      call.queueTimer?.disarm()
-      if (!call.ended) return call
-    }
+    const call = this.queue.shift()
+    if (call !== undefined) call.abandon = undefined
+    return call
   }
 
   #lost(): void {

@@ -76,7 +76,7 @@ export const wireTimeouts = z.strictObject({
 
 export const wirePool = z.strictObject({
   connections_per_origin: count().default(256).describe('most connections to one origin'),
-  idle_per_origin: count().default(128).describe('most idle connections kept to one origin'),
+  idle_per_origin: count().default(256).describe('most idle connections kept to one origin'),
   queue_per_origin: z
     .number()
     .int()

@@ -7,7 +7,6 @@ import type { Duplex } from 'node:stream'
 import type { BodySink, BodySource } from '../body.ts'
 import type { Framing, ResponseHead } from '../message.ts'
 import type { OutgoingCall, OutgoingRequest, RequestOptions, ResponseHandler } from '../origin.ts'
-import type { Timer } from '../timers.ts'
 import { WireError, type RetryAdvice } from '../wire-error.ts'
 import type { Http1ClientConnection } from './client.ts'
 import { writeRequestHead } from './write-head.ts'
@@ -19,10 +18,10 @@ export class ClientCall implements OutgoingCall, BodySink, BodySource {
   readonly request: OutgoingRequest
   readonly handler: ResponseHandler
   readonly options: RequestOptions
-  /** Set while it waits in a queue. */
-  queueTimer: Timer | undefined
-  /** Ends the dial that it waits for. */
-  abortDial: (() => void) | undefined
+  /** Until when it may wait in a queue, in the milliseconds of the wheel. */
+  queuedUntil = 0
+  /** Gives up what it waits for: a dial, or a place in a queue. */
+  abandon: (() => void) | undefined
   /** The whole request was handed to the connection. */
   sent = false
   /** Nothing more will be told to the handler. */
@@ -104,8 +103,8 @@ export class ClientCall implements OutgoingCall, BodySink, BodySource {
   cancel(reason: WireError): void {
     if (this.ended) return
     this.ended = true
-    this.queueTimer?.disarm()
-    this.abortDial?.()
+    this.abandon?.()
+    this.abandon = undefined
     this.#stopBody(reason)
     this.#connection?.destroy()
     this.#connection = undefined
@@ -212,7 +211,6 @@ export class ClientCall implements OutgoingCall, BodySink, BodySource {
     if (this.ended) return
     this.ended = true
     this.#connection = undefined
-    this.queueTimer?.disarm()
     if (error.retry === 'never') this.#stopBody(error)
     if (this.#head === undefined) return this.handler.onFault(error)
     this.#answerError = error
