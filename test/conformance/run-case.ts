@@ -103,12 +103,12 @@ function judgeError(fields: Case['fields'], error: EvalError): Verdict {
   if (code === undefined && text === undefined) return { passed: false, reason: `error: ${full}` }
   if (code !== undefined && code !== error.code)
     return { passed: false, reason: `expected ${wanted}, got ${full}` }
-  if (text !== undefined && !full.includes(String(text))) {
+  if (typeof text === 'string' && !full.includes(text)) {
     return { passed: false, reason: `expected ${wanted}, got ${full}` }
   }
   return pass
 }
 
 function wantedError(fields: Case['fields']): string {
-  return `error ${String(fields['want_error_code'] ?? '')} ${JSON.stringify(fields['want_error'] ?? '')}`
+  return `error ${JSON.stringify(fields['want_error_code'] ?? '')} ${JSON.stringify(fields['want_error'] ?? '')}`
 }

@@ -77,5 +77,6 @@ function documentOf(module: Module, annotation: Annotation): string | undefined 
   return [packageKey(module), ...name].join('\0')
 }
 
-const pathKey = (path: readonly Value[]): string =>
-  path.map((part) => (typeof part === 'string' ? part : JSON.stringify(part))).join('\0')
+function pathKey(path: readonly Value[]): string {
+  return path.map((part) => (typeof part === 'string' ? part : JSON.stringify(part))).join('\0')
+}

@@ -166,9 +166,9 @@ function printRef(ref: RefTerm): string {
 }
 
 function printPart(part: Term): string {
-  const isName =
-    part.kind === 'scalar' && typeof part.value === 'string' && /^[A-Za-z_]\w*$/.test(part.value)
-  if (isName && !keywords.has(part.value)) return `.${String(part.value)}`
+  if (part.kind === 'scalar' && typeof part.value === 'string') {
+    if (/^[A-Za-z_]\w*$/.test(part.value) && !keywords.has(part.value)) return `.${part.value}`
+  }
   return `[${part.kind === 'call' ? printCall(part.name, part.operands, 'bare') : printTerm(part)}]`
 }
 
