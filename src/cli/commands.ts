@@ -10,6 +10,7 @@ import { health } from './commands/health.ts'
 import { policy } from './commands/policy.ts'
 import { runSidecar } from './commands/run.ts'
 import { insight } from './commands/status.ts'
+import { tap } from './commands/tap.ts'
 import { versionCommand } from './commands/version.ts'
 
 /** Every command. */
@@ -18,6 +19,7 @@ export const commands: readonly Command[] = [
   check,
   health,
   ...insight,
+  tap,
   ...policy,
   ...apis,
   ...certs,
