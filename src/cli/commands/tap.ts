@@ -37,7 +37,8 @@ export const decisionLine = (decision: Decision, terminal: Terminal): string => 
   return parts.filter((part) => part !== undefined && part !== '').join('  ')
 }
 
-const pause = (stop: Promise<string>): Promise<'on' | 'over'> => {
+const pause = (stop: Promise<string> | undefined): Promise<'on' | 'over'> => {
+  if (stop === undefined) return Promise.resolve('over')
   let timer: NodeJS.Timeout | undefined
   const next = new Promise<'on'>((resolve) => {
     timer = setTimeout(() => resolve('on'), everyMs)
@@ -61,7 +62,7 @@ export const tap: Command = {
   async run(given, surroundings) {
     const { terminal } = surroundings
     const once = given.has('once')
-    const stop = once ? Promise.resolve('') : surroundings.stopped()
+    const stop = once ? undefined : surroundings.stopped()
     if (!once)
       terminal.tell(
         `sallyport: listening to ${formatAddress(addressToAsk(given, surroundings, 'admin'))}`,
@@ -79,7 +80,7 @@ export const tap: Command = {
         )
       }
       shown = new Set(recent.map(({ id, line }) => `${line} ${id}`))
-    } while (!once && (await pause(stop)) === 'on')
+    } while ((await pause(stop)) === 'on')
     return exitCodes.ok
   },
 }
