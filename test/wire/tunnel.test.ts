@@ -159,6 +159,23 @@ describe('CONNECT', () => {
 })
 
 describe('taking over', () => {
+  it('lets HTTP be spoken again inside a CONNECT', async () => {
+    proxy.handle = (request) => {
+      proxy.handle = undefined
+      const { socket, early } = request.takeOver({ status: 200, headers: new HeaderList() })
+      if (early.length > 0) socket.unshift(early)
+      proxy.serve(socket as Socket)
+    }
+    const inside = 'GET /inside HTTP/1.1\r\nHost: a\r\n\r\n'
+    const early = await rawClient(proxy.port)
+    early.send(connectRequest + inside)
+    await early.until((bytes) => bytes.toString().endsWith('ok'))
+    early.send(inside)
+    await early.until((bytes) => bytes.toString().split('\r\n\r\nok').length === 3)
+    early.destroy()
+    expect(origin.requests.map((request) => request.target)).toEqual(['/inside', '/inside'])
+  })
+
   it('is refused for what is neither CONNECT nor an upgrade', async () => {
     let thrown: unknown
     proxy.handle = (request) => {

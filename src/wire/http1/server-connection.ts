@@ -66,9 +66,12 @@ export class Http1ServerConnection implements ServerConnection {
     socket.on('drain', this.#onDrain)
     socket.on('data', this.#onData)
     if (socket.destroyed) {
-      this.#onClose()
+      // Told later, so that whoever made this connection knows of it by then.
+      process.nextTick(this.#onClose)
       return
     }
+    // A socket that was taken over from another connection is paused until somebody reads it.
+    if (socket.isPaused()) socket.resume()
     socket.setNoDelay(true)
     socket.setKeepAlive(true, 15_000)
     this.#idle.arm(options.timeouts.headers)
