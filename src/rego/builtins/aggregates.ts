@@ -11,7 +11,7 @@ import {
   RegoSet,
   type Value,
 } from '../values.ts'
-import { elementsOf, fail, failElement, failType, type FunctionTable } from './operand.ts'
+import { boundedNumber, elementsOf, failElement, failType, type FunctionTable } from './operand.ts'
 
 function count(value: Value): number {
   if (typeof value === 'string') return value.length === 0 ? 0 : codePoints(value)
@@ -38,16 +38,10 @@ function fold(
   let total = start
   for (const element of collection(value)) {
     if (!isNumber(element)) failElement(1, value, element, 'number')
-    total = step(total, element)
-    if (typeof total === 'bigint' && BigInt.asIntN(integerBits, total) !== total) {
-      fail('the result has too many digits')
-    }
+    total = boundedNumber(step(total, element))
   }
   return total
 }
-
-/** Products of integers beyond this size cost time that no policy has. */
-const integerBits = 4_000_000
 
 function collection(value: Value): readonly Value[] {
   return elementsOf(value) ?? failType(1, value, 'set', 'array')

@@ -20,7 +20,7 @@ function toNumber(value: Value): Value {
 }
 
 const special = /^[+-]*(?:inf|infinity|nan)$/i
-const decimal = /^([+-]?)(\d+\.?\d*|\.\d+)(?:e([+-]?\d+))?$/i
+const decimal = /^([+-]?)(\d+(?:\.\d*)?|\.\d+)(?:e([+-]?\d+))?$/i
 
 /** What Go's ParseFloat accepts: JSON numbers, and also a plus sign, leading zeros and a bare point. */
 function numberFromText(text: string): Value {

@@ -11,6 +11,7 @@ import { goKeyValue, jwkValue, PrivateKeyError, readPrivateKeys } from './crypto
 import { readRequest } from './crypto/request.ts'
 import { decodeBase64, DecodeError } from './go/base64.ts'
 import { bytesOf } from './go/bytes.ts'
+import { trimCharacters } from './go/trim.ts'
 import { UrlError } from './go/url.ts'
 import {
   elementsOf,
@@ -123,7 +124,7 @@ function chainOptions(context: BuiltinContext, value?: Value): ChainOptions {
   for (const { key, value: setting } of given) {
     if (key === 'DNSName') {
       if (typeof setting !== 'string') fail("'DNSName' should be a string")
-      dnsName = setting.replace(/^"+|"+$/g, '')
+      dnsName = trimCharacters(setting, '"', 'both')
     } else if (key === 'CurrentTime') {
       const ns = isNumber(setting) ? toBigInt(setting) : fail("'CurrentTime' should be a number")
       if (ns === undefined) fail("'CurrentTime' should be a valid int64 number")
@@ -144,7 +145,7 @@ function usagesOf(value: Value): readonly number[] {
   const elements = elementsOf(value) ?? fail("'KeyUsages' should be an Array or Set")
   const names = elements
     .filter((element): element is string => typeof element === 'string')
-    .map((name) => name.replace(/^"+|"+$/g, ''))
+    .map((name) => trimCharacters(name, '"', 'both'))
   const unknown = names.filter((name) => !usageNames.has(name))
   if (unknown.length > 0) fail(`invalid entries for 'KeyUsages' found: [${unknown.join(' ')}]`)
   return names.map((name) => usageNames.get(name)!)

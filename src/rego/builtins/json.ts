@@ -25,6 +25,12 @@ function reading<T>(read: () => T): T {
   }
 }
 
+/** Pays for reading a text, by how many characters one step covers. */
+function paid(context: BuiltinContext, text: string, charactersPerStep: number): string {
+  context.spend(1 + Math.floor(text.length / charactersPerStep))
+  return text
+}
+
 interface MarshalOptions {
   prefix: string
   indent: string
@@ -89,14 +95,14 @@ export const jsonFunctions: FunctionTable = {
   'json.is_valid': (_, text) => typeof text === 'string' && isJson(text),
   'json.marshal': (_, value) => writeJson(value),
   'json.marshal_with_options': (_, value, options) => marshalWithOptions(value, options),
-  'json.unmarshal': (_, text) => {
-    const source = stringOperand(text, 1)
+  'json.unmarshal': (context, text) => {
+    const source = paid(context, stringOperand(text, 1), 256)
     return reading(() => parseJson(source))
   },
-  'yaml.is_valid': (_, text) => typeof text === 'string' && isYaml(text),
+  'yaml.is_valid': (context, text) => typeof text === 'string' && isYaml(paid(context, text, 8)),
   'yaml.marshal': (_, value) => writeYaml(value),
-  'yaml.unmarshal': (_, text) => {
-    const source = stringOperand(text, 1)
+  'yaml.unmarshal': (context, text) => {
+    const source = paid(context, stringOperand(text, 1), 8)
     return reading(() => parseYaml(source))
   },
 }

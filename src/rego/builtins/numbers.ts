@@ -22,6 +22,7 @@ import { compare, equals, RegoSet, type Value } from '../values.ts'
 import type { BuiltinContext } from './builtin.ts'
 import {
   bigIntOperand,
+  boundedNumber,
   fail,
   failOperand,
   failType,
@@ -129,7 +130,7 @@ export const numberFunctions: FunctionTable = {
   floor: unary(floor),
   round: unary(round),
   plus: arithmetic(add),
-  mul: arithmetic(mul),
+  mul: arithmetic((left, right) => boundedNumber(mul(left, right))),
   div: arithmetic(divide),
   rem: arithmetic(remainder),
   minus: (_, left, right) => minus(left, right),

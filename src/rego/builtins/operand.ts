@@ -108,3 +108,14 @@ export const resultLimit = 10_000_000
 export function checkLength(length: number): void {
   if (length > resultLimit) fail(`result is larger than ${resultLimit} characters`)
 }
+
+/** Arithmetic on integers beyond this size costs time that no policy has. */
+const integerBits = 1_000_000
+
+/** The number, unless it is an integer of more than a million bits. */
+export function boundedNumber(number: RegoNumber): RegoNumber {
+  if (typeof number === 'bigint' && BigInt.asIntN(integerBits, number) !== number) {
+    fail(`result has more than ${integerBits} bits`)
+  }
+  return number
+}

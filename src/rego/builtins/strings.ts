@@ -2,6 +2,7 @@
  * String functions: search, case, trimming, splitting and joining, counted in code points as OPA counts.
  */
 import { isArray, objectEntries, RegoSet, type Value } from '../values.ts'
+import type { BuiltinContext } from './builtin.ts'
 import { Replacer } from './go/replacer.ts'
 import { sprintf } from './go/sprintf.ts'
 import { trimCharacters, trimSpace } from './go/trim.ts'
@@ -102,7 +103,7 @@ function formatInteger(value: Value, base: Value): string {
   return toBigInt(whole)!.toString(radix)
 }
 
-function replaceMany(patterns: Value, text: Value): string {
+function replaceMany(context: BuiltinContext, patterns: Value, text: Value): string {
   const pairs: (readonly [string, string])[] = []
   const entries = objectEntries(objectOperand(patterns, 1))
   const source = stringOperand(text, 2)
@@ -111,8 +112,12 @@ function replaceMany(patterns: Value, text: Value): string {
     if (typeof value !== 'string') failOperand(1, 'non-string value found in pattern object')
     pairs.push([key, value])
   }
+  context.spend(1 + Math.floor((source.length * pairs.length) / comparisonsPerStep))
   return new Replacer(pairs, resultLimit).replace(source) ?? tooLong()
 }
+
+/** Comparisons of one character with one pattern that a step of the budget pays for. */
+const comparisonsPerStep = 256
 
 function replace(text: string, from: string, to: string): string {
   return new Replacer([[from, to]], resultLimit).replace(text) ?? tooLong()
@@ -209,7 +214,7 @@ export const stringFunctions: FunctionTable = {
   'strings.any_suffix_match': (_, texts, parts) =>
     anyAffix(stringOrStrings(texts, 1), stringOrStrings(parts, 2), 'end'),
   'strings.count': (_, text, search) => count(stringOperand(text, 1), stringOperand(search, 2)),
-  'strings.replace_n': (_, patterns, text) => replaceMany(patterns, text),
+  'strings.replace_n': (context, patterns, text) => replaceMany(context, patterns, text),
   'strings.reverse': (_, text) => Array.from(stringOperand(text, 1)).reverse().join(''),
   'strings.split_n': (_, text, separator, limit) =>
     splitN(stringOperand(text, 1), stringOperand(separator, 2), integerOperand(limit, 3)),

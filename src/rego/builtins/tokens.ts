@@ -17,6 +17,7 @@ import type { BuiltinContext } from './builtin.ts'
 import { cached } from './cache.ts'
 import { bytesOf, textOf } from './go/bytes.ts'
 import { quoteGo } from './go/quote.ts'
+import { trimCharacters } from './go/trim.ts'
 import { isJson, JsonError, parseJson, writeJson } from './json/text.ts'
 import {
   algorithms,
@@ -45,6 +46,9 @@ import {
   type Implementation,
 } from './operand.ts'
 
+/** A signature takes as long as many comparisons do. */
+const stepsPerSignature = 200
+
 /** Tokens inside tokens beyond this depth are refused. */
 const nestingLimit = 16
 
@@ -69,7 +73,7 @@ function decode(token: string, depth = 0): Value {
   const header = decodeHeader(parts)
   const payload = decodePayloadText(parts)
   if (objectGet(header, 'cty') === 'JWT')
-    return decode(payload.replace(/^["']+|["']+$/g, ''), depth + 1)
+    return decode(trimCharacters(payload, `"'`, 'both'), depth + 1)
   const claims = readObject('', payload)
   const signature = decodePart('JWT signature had invalid encoding: ', parts.signature)
   return [header, claims, signature.toString('hex')]
@@ -103,9 +107,10 @@ function verifyAsymmetric(algorithm: string): Implementation {
       const signature = decodeSignature(parts)
       const header = readHeader(decodeHeader(parts))
       const data = signedBytes(parts)
-      return candidates(keys, header.keyId, header.algorithm).some((candidate) =>
-        verifySignature(algorithm, candidate.key, data, signature),
-      )
+      return candidates(keys, header.keyId, header.algorithm).some((candidate) => {
+        context.spend(stepsPerSignature)
+        return verifySignature(algorithm, candidate.key, data, signature)
+      })
     })
   }
 }
@@ -170,6 +175,7 @@ function readTime(value: Value): number {
 }
 
 function isSigned(
+  context: BuiltinContext,
   constraints: Constraints,
   header: { keyId: string; algorithm: string },
   parts: TokenParts,
@@ -180,9 +186,10 @@ function isSigned(
   if (constraints.keys === undefined) {
     return verifySignature(algorithm, bytesOf(constraints.secret), data, signature)
   }
-  return candidates(constraints.keys, header.keyId, algorithm).some((candidate) =>
-    verifySignature(algorithm, candidate.key, data, signature),
-  )
+  return candidates(constraints.keys, header.keyId, algorithm).some((candidate) => {
+    context.spend(stepsPerSignature)
+    return verifySignature(algorithm, candidate.key, data, signature)
+  })
 }
 
 function isAudience(wanted: string, audience: Value): boolean {
@@ -218,7 +225,7 @@ function decodeVerify(context: BuiltinContext, token: Value, options: Value): Va
     const header = readHeader(object)
     if (header.algorithm === '' || header.unknownCritical.length > 0) return unverified
     if (constraints.alg !== '' && constraints.alg !== header.algorithm) return unverified
-    if (!isSigned(constraints, header, parts)) return unverified
+    if (!isSigned(context, constraints, header, parts)) return unverified
     const payload = decodePayloadText(parts)
     if (header.contentType.toUpperCase() === 'JWT') {
       text = payload

@@ -30,13 +30,13 @@ interface Exact {
   readonly exponent: number
 }
 
-const numberPattern = /^([+-]?)(?:(\d+)\.?(\d*)|\.(\d+))(?:[eE]([+-]?\d+))?$/
+const numberPattern = /^([+-]?)(?:(\d+)(?:\.(\d*))?|\.(\d+))(?:[eE]([+-]?\d+))?$/
 
 function parseExact(text: string): Exact | undefined {
   const match = numberPattern.exec(text)
   if (match === null) return undefined
-  const [, sign, whole = '', fraction = match[4] ?? '', , power = '0'] = match
-  const places = whole === '' ? (match[4] ?? '') : fraction
+  const [, sign, whole = '', fraction, bareFraction, power = '0'] = match
+  const places = fraction ?? bareFraction ?? ''
   const mantissa = BigInt(`${whole}${places}`)
   return { mantissa: sign === '-' ? -mantissa : mantissa, exponent: Number(power) - places.length }
 }

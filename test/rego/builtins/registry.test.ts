@@ -73,3 +73,19 @@ test('what would be too large is refused at once', () => {
   expect(refusal('units.parse', '1e999999')).toMatch(/exponent too large/)
   expect(call('bits.rsh', -5, 10n ** 30n)).toBe(-1)
 })
+
+test('long texts of one kind of character end in time', () => {
+  const long = 300_000
+  expect(refusal('to_number', `${'1'.repeat(long)}x`)).toMatch(/invalid syntax/)
+  expect(refusal('units.parse', `${'1'.repeat(long)}..`)).toMatch(/could not parse amount/)
+  expect(call('strings.render_template', `${' '.repeat(long)}x{{- 1}}`, {})).toHaveLength(long + 2)
+  expect(call('crypto.parse_private_keys', '-----BEGIN A-----\n'.repeat(long / 10))).toEqual([])
+  expect(call('trim_space', `${' '.repeat(long)}x${' '.repeat(long)}`)).toBe('x')
+  expect(call('regex.match', '(.*)*x', 'a'.repeat(long))).toBe(false)
+  expect(call('regex.globs_match', `[${'ab'.repeat(500)}]*`, `[${'cd'.repeat(500)}]*`)).toBe(true)
+  let square: Value = 3
+  const multiply = (): void => {
+    for (let index = 0; index < 40; index++) square = call('mul', square, square)!
+  }
+  expect(multiply).toThrow(/more than 1000000 bits/)
+})

@@ -9,10 +9,15 @@ export interface PemBlock {
 
 const begin = /(?:^|\n)-----BEGIN ([^\n-]*(?:-[^\n-]+)*)-----[ \t\r]*(?:\n|$)/g
 
+/** Beginnings without an end that are looked at before a text is given up. */
+const falseStartLimit = 100
+
 /** The first block of `text`, or undefined when there is none. */
 export function readPem(text: string): PemBlock | undefined {
   begin.lastIndex = 0
-  for (let match = begin.exec(text); match !== null; match = begin.exec(text)) {
+  for (let count = 0; count < falseStartLimit; count++) {
+    const match = begin.exec(text)
+    if (match === null) return undefined
     const type = match[1]!
     const start = match.index + match[0].length
     const end = `-----END ${type}-----`

@@ -61,8 +61,8 @@ function numberArgument(number: RegoNumber): Argument {
 /** An integer too large for a float that was most likely written with an exponent keeps that form. */
 function beyondFloat(integer: bigint): string | undefined {
   if (Number.isFinite(Number(integer))) return undefined
-  const match = /^(-?\d)(\d*?)(0*)$/.exec(integer.toString())
-  if (match === null || match[2]!.length > 40) return undefined
+  const match = /^(-?\d)(\d{0,40}?)(0*)$/.exec(integer.toString())
+  if (match === null) return undefined
   const fraction = match[2] === '' ? '' : `.${match[2]}`
   return `${match[1]}${fraction}e${match[2]!.length + match[3]!.length}`
 }

@@ -24,8 +24,8 @@ function split(source: string): readonly Token[] {
     const end = open < 0 ? source.length : open
     const trimsLeft = /^\{\{-\s/.test(source.slice(open, open + 4)) && open >= 0
     let text = source.slice(at, end)
-    if (trimNext) text = text.replace(/^\s+/, '')
-    if (trimsLeft) text = text.replace(/\s+$/, '')
+    if (trimNext) text = text.trimStart()
+    if (trimsLeft) text = text.trimEnd()
     trimNext = false
     if (text !== '') tokens.push({ kind: 'text', text })
     if (open < 0) break

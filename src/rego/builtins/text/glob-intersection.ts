@@ -13,7 +13,7 @@ interface Range {
 }
 
 interface Token {
-  /** Undefined for `.`, which is any character. */
+  /** By their ends, in order; undefined for `.`, which is any character. */
   readonly ranges: readonly Range[] | undefined
   readonly repeats: boolean
 }
@@ -56,7 +56,16 @@ function overlap(x: Token, y: Token): boolean {
   const { ranges: right } = y
   if (left === undefined) return right === undefined || right.length > 0
   if (right === undefined) return left.length > 0
-  return left.some((a) => right.some((b) => a.low <= b.high && b.low <= a.high))
+  let i = 0
+  let j = 0
+  while (i < left.length && j < right.length) {
+    const a = left[i]!
+    const b = right[j]!
+    if (a.low <= b.high && b.low <= a.high) return true
+    if (a.high < b.high) i++
+    else j++
+  }
+  return false
 }
 
 /** A token with `+` becomes the token once and then repeated. */
@@ -92,7 +101,7 @@ function readSet(reader: Reader): readonly Range[] {
   let previous: string | undefined
   for (let next = reader.next(); next !== undefined; next = reader.next()) {
     const { character, escaped } = next
-    if (!escaped && character === ']') return ranges
+    if (!escaped && character === ']') return ranges.sort((a, b) => a.high - b.high)
     if (escaped || character !== '-') {
       ranges.push(single(character))
       previous = character
