@@ -101,7 +101,7 @@ inbound:
   routes:
 ${Array.from({ length: 100 }, (_, index) => `    - {name: route${index}, methods: [GET], path: "/service${index}/{id}"}`).join('\n')}
 tokens: {providers: {login: {issuer: "https://login.bench.test", audiences: [bench], jwks_file: jwks.json}}}
-listeners: {app: "127.0.0.1:0", health: "127.0.0.1:0"}
+listeners: {app: "127.0.0.1:0", health: "127.0.0.1:0", drain: {delay: 0s, grace: 1s}}
 admin: {listen: "127.0.0.1:${admin}"}
 telemetry:
   traces: {sample_ratio: 0.01, exporter: none}

@@ -87,7 +87,6 @@ export const openTelemetry = (
         ? log.info('audit records are written again')
         : log.error('audit records cannot be written', { fault }),
   })
-  const pseudonymKey = randomBytes(32)
   return {
     traces,
     metrics,
@@ -98,7 +97,22 @@ export const openTelemetry = (
       traceContext: settings.propagators.has('tracecontext') ? 'propagate' : 'ignore',
       baggageKeys: new Set(telemetry.traces.baggage_keys),
     },
-    pseudonym: (subject) =>
-      createHmac('sha256', pseudonymKey).update(subject).digest('hex').slice(0, 16),
+    pseudonym: pseudonyms(),
+  }
+}
+
+const mostPseudonyms = 10_000
+
+/** An HMAC under a key that lives as long as the process; those of recent users are kept. */
+const pseudonyms = (): ((subject: string) => string) => {
+  const key = randomBytes(32)
+  const known = new Map<string, string>()
+  return (subject) => {
+    const found = known.get(subject)
+    if (found !== undefined) return found
+    const made = createHmac('sha256', key).update(subject).digest('hex').slice(0, 16)
+    if (known.size >= mostPseudonyms) known.clear()
+    known.set(subject, made)
+    return made
   }
 }

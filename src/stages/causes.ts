@@ -18,30 +18,33 @@ interface Remembered {
   readonly until: number
 }
 
-/** The memory. Oldest entries go first when it is full. */
+/**
+ * The memory. Two generations instead of an order of age: when the young one is full it becomes the old one, and what
+ * was old is forgotten at once, so that remembering costs one insertion.
+ */
 export class Causes {
-  readonly #byTrace = new Map<string, Remembered>()
+  #young = new Map<string, Remembered>()
+  #old = new Map<string, Remembered>()
   readonly #now: () => number
-  readonly #most: number
+  readonly #generation: number
   readonly #lifeMs: number
 
-  constructor(now: () => number, limits = { most: 10_000, lifeMs: 300_000 }) {
+  constructor(now: () => number, limits = { most: 20_000, lifeMs: 300_000 }) {
     this.#now = now
-    this.#most = limits.most
+    this.#generation = Math.ceil(limits.most / 2)
     this.#lifeMs = limits.lifeMs
   }
 
   remember(traceId: string, cause: Cause): void {
-    if (this.#byTrace.size >= this.#most) {
-      const oldest = this.#byTrace.keys().next()
-      if (!oldest.done) this.#byTrace.delete(oldest.value)
+    if (this.#young.size >= this.#generation) {
+      this.#old = this.#young
+      this.#young = new Map()
     }
-    this.#byTrace.delete(traceId)
-    this.#byTrace.set(traceId, { cause, until: this.#now() + this.#lifeMs })
+    this.#young.set(traceId, { cause, until: this.#now() + this.#lifeMs })
   }
 
   recall(traceId: string): Cause | undefined {
-    const found = this.#byTrace.get(traceId)
+    const found = this.#young.get(traceId) ?? this.#old.get(traceId)
     return found === undefined || found.until < this.#now() ? undefined : found.cause
   }
 }

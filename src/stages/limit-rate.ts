@@ -35,6 +35,11 @@ export class RateLimiter {
     this.#maxKeys = maxKeys
   }
 
+  /** Keys that are remembered. */
+  get size(): number {
+    return this.#arrivals.size
+  }
+
   /** Takes one request from the bucket of `key` at `now` milliseconds, or says how long to wait. */
   take(key: string, rate: Bucket, now: number): RateDecision {
     const arrival = Math.max(this.#arrivals.get(key) ?? now, now)
