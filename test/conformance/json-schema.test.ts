@@ -17,8 +17,9 @@ interface Group {
 }
 
 const folder = vectors('vectors/json-schema-test-suite')
+/** Empty when the data is absent: the body of a skipped suite is evaluated all the same. */
 const read = (name: string): unknown =>
-  JSON.parse(gunzipSync(readFileSync(`${folder}/${name}`)).toString())
+  folder === undefined ? {} : JSON.parse(gunzipSync(readFileSync(`${folder}/${name}`)).toString())
 
 /**
  * Where we differ, each with its reason. A pattern matches `file: group: test`.
