@@ -86,8 +86,9 @@ function checkCall(
       where(expr.at),
     )
   }
-  const got = operands.length
-  if (got === expected || got === expected + 1) return
+  const isNested = expr.nested === true
+  const got = isNested ? operands.length - 1 : operands.length
+  if (got === expected || (!isNested && got === expected + 1)) return
   const plural = got === 1 ? '' : 's'
   const message = builtinNames.has(name)
     ? `${name}: arity mismatch`

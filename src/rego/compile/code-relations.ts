@@ -22,7 +22,7 @@ function codeWalk(code: BodyCode, operands: readonly Term[]): void {
   code.single = false
   code.links.push((next) => (frame) => {
     const visit = (path: readonly Value[], value: Value): boolean => {
-      runtime.tick()
+      runtime.spend(1 + (path.length >> 3))
       frame[slot] = [path, value]
       if (next(frame)) return true
       if (isArray(value)) {

@@ -122,6 +122,7 @@ class Expander {
           kind: 'call',
           name: term.name,
           operands: [...operands, output],
+          nested: true,
           negated: false,
           with: withs,
           at: term.at,

@@ -40,7 +40,7 @@ export function keywordsOf(version: 'v0' | 'v1'): ReadonlySet<string> {
 /** The words that `import future.keywords` adds, by version. */
 export const futureKeywords = { v0: sinceV1, v1: sinceV1, later: ['not', 'and', 'or'] } as const
 
-const maxDepth = 5000
+const maxDepth = 1200
 
 export class Cursor {
   /** Keywords in force; imports add to them. */

@@ -116,6 +116,8 @@ export interface TermExpr extends ExprBase {
 /** A call that stands as a statement, `a = b` and `a := b` (`eq`, `assign`) included. */
 export interface CallExpr extends ExprBase {
   readonly kind: 'call'
+  /** Made by the compiler from a call inside a term; the last operand takes the result. */
+  readonly nested?: true
   readonly name: string
   readonly operands: readonly Term[]
 }
