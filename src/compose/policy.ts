@@ -57,7 +57,7 @@ const revisionOf = (policy: Policy, revision: string, limits: PolicyLimits): Pol
         return {
           value: defined ? plainValue(value!) : undefined,
           ...(error === undefined ? {} : { error }),
-          ...(location === undefined ? {} : { rule: { path: rule, ...location } }),
+          ...(location === undefined ? {} : { rule: location }),
         }
       } catch (thrown) {
         const message = thrown instanceof Error ? thrown.message : String(thrown)

@@ -5,17 +5,10 @@
  * by `config/`, which sees the whole file.
  */
 import { z } from 'zod'
+import { templateProblem } from '../stages/path-template.ts'
 import { policyChoice, rateLimit } from '../stages/section.ts'
 import { tokenRequirement } from '../token/section.ts'
 import { address, duration, size } from '../units.ts'
-
-const pathTemplate =
-  /^\/(?:[^{}/?#]+|\{[A-Za-z_][A-Za-z0-9_]*\})?(?:\/(?:[^{}/?#]+|\{[A-Za-z_][A-Za-z0-9_]*\})?)*$/
-const pathTemplateWithRest =
-  /^(?:\/(?:[^{}/?#]+|\{[A-Za-z_][A-Za-z0-9_]*\}))*\/\{[A-Za-z_][A-Za-z0-9_]*\*\}$/
-
-const isPathTemplate = (text: string): boolean =>
-  pathTemplate.test(text) || pathTemplateWithRest.test(text)
 
 /** A SPIFFE ID, or one that ends in `/*` and stands for every identity below it. */
 export const callerPattern = z
@@ -39,7 +32,7 @@ const route = z
       .describe('Methods that match; every method when absent'),
     path: z
       .string()
-      .refine(isPathTemplate, {
+      .refine((template) => templateProblem(template) === undefined, {
         error: 'expected a path such as /orders/{id} or /files/{rest*}',
       })
       .describe('Path template: `{x}` is one segment, `{x*}` at the end is the rest'),
