@@ -97,7 +97,8 @@ export const readAuthority = (text: string, scheme: 'http' | 'https'): Authority
   const authority = parseAuthority(text, scheme)
   if (text.length <= 255) {
     if (memory.size >= rememberedCount) memory.clear()
-    memory.set(text, authority)
+    // Copied, because a slice would keep the whole head that it was cut from.
+    memory.set(Buffer.from(text, 'latin1').toString('latin1'), authority)
   }
   return authority
 }

@@ -140,7 +140,8 @@ export class Http1Request implements ServerRequest, BodySource, BodySink {
     const sink = this.#sink ?? dropSink
     if (chunk !== undefined) {
       this.bytesReceived += chunk.length
-      if (!sink.data(chunk) && !last) this.pause()
+      // A sink that cancelled while it took the chunk waits for nothing.
+      if (!sink.data(chunk) && !last && this.#sink === sink) this.pause()
     }
     if (!last || this.#bodyEnded) return
     this.#bodyEnded = true
