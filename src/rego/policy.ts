@@ -13,9 +13,10 @@ import { explainDocument, type ExplainOptions, type Failure } from './explain.ts
 import { ErrorList, EvalError, RegoErrors, type Location } from './errors.ts'
 import type { RulePlace } from './run/documents.ts'
 import { Runtime, type Budget } from './run/runtime.ts'
+import type { Trace } from './run/trace.ts'
 import { parseModule, parseQuery, parseTerm } from './syntax/parse.ts'
 import { moduleJson } from './syntax/tree-json.ts'
-import type { Module, RegoVersion } from './syntax/tree.ts'
+import type { Body, Module, RegoVersion } from './syntax/tree.ts'
 import type { Value } from './values.ts'
 import { fromJson } from './value-text.ts'
 
@@ -44,6 +45,8 @@ export interface PolicyOptions {
   readonly now?: () => number
   readonly random?: () => number
   readonly print?: (line: string, location: Location) => void
+  /** Watches the policy run; every expression costs more when it is there. */
+  readonly trace?: Trace
   readonly httpSend?: BuiltinContext['httpSend']
   readonly lookupIp?: BuiltinContext['lookupIp']
   /** What `opa.runtime()` returns. */
@@ -80,6 +83,12 @@ export interface Decision {
 export interface Query {
   /** Decides for one input; never throws for what a policy or an input can do. */
   decide(input: unknown, options?: DecideOptions): Decision
+}
+
+/** A query with variables, ready to run. */
+export interface Solver {
+  /** All solutions; throws `EvalError`. */
+  run(input: Value | undefined, options: DecideOptions): readonly Bindings[]
 }
 
 const noOptions: DecideOptions = {}
@@ -122,6 +131,7 @@ export class Policy {
       strict: options.check ?? 'lenient',
       builtins: options.builtins ?? allBuiltins,
       print: options.print,
+      trace: options.trace,
     })
   }
 
@@ -156,10 +166,23 @@ export class Policy {
   /** All solutions of a query, each with the values of its variables; throws `EvalError`. */
   query(text: string, input: Value | undefined, options: DecideOptions = {}): readonly Bindings[] {
     const { experimental = 'none' } = this.#options
-    const body = parseQuery(text, { version: 'v1', experimental })
+    return this.solve(parseQuery(text, { version: 'v1', experimental })).run(input, options)
+  }
+
+  /** The same for a query that has been parsed, ready to run often; throws `RegoErrors`. */
+  solve(body: Body): Solver {
     const run = prepareBody(this.#compiled, body)
-    this.#begin(input, options)
-    return run('all')
+    return {
+      run: (input, options) => {
+        this.#begin(input, options)
+        return run('all')
+      },
+    }
+  }
+
+  /** How many operands a built-in or a function `data.…` takes; undefined for an unknown name. */
+  arity(name: string): number | undefined {
+    return this.#compiled.program.arity(name)
   }
 
   #begin(input: Value | undefined, options: DecideOptions): void {

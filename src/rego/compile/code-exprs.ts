@@ -15,13 +15,16 @@ import { constant, type BodyCode, type ValueOf } from './coder.ts'
 import { codeRelation } from './code-relations.ts'
 import { codeTerm } from './code-terms.ts'
 import { codeMatch, codeUnify, equality, slotTerm } from './code-unify.ts'
+import { watchExpr } from './code-trace.ts'
 import { codeWith } from './code-with.ts'
 
 /** Adds the links of a body that is in order. */
 export function codeBody(code: BodyCode, body: Body): void {
   for (const expr of body) {
-    if (expr.with.length > 0) codeWith(code, expr)
-    else codeExpr(code, expr)
+    watchExpr(code, expr, () => {
+      if (expr.with.length > 0) codeWith(code, expr)
+      else codeExpr(code, expr)
+    })
   }
 }
 

@@ -7,6 +7,7 @@ import { equals, RegoObject, RegoSet, type Value } from '../values.ts'
 import { BodyCode, Slots, type Program, type ValueOf } from './coder.ts'
 import { codeBody } from './code-exprs.ts'
 import { codeTerm } from './code-terms.ts'
+import { watchResult, watchRule } from './code-trace.ts'
 import { codeUnify } from './code-unify.ts'
 import type { ResolvedRule } from './resolve.ts'
 
@@ -27,10 +28,10 @@ export function codeRule(program: Program, rule: ResolvedRule, purpose: Purpose)
   const code = new BodyCode(program, slots, new Set(), module.file, rule)
   args.forEach((arg, at) => codeArgument(code, arg, at + 1))
   codeBody(code, rule.body)
-  const last = lastStep(code, rule, purpose, location)
-  const step = code.fold(last)
-  const name = ['data', ...rule.path.map(String)].join('.')
-  return new RuleCode(slots.size, step, { ...location, path: name }, otherwise)
+  const place = { ...location, path: ['data', ...rule.path.map(String)].join('.') }
+  const last = watchResult(program, place, lastStep(code, rule, purpose, location))
+  const step = watchRule(program, place, code.fold(last))
+  return new RuleCode(slots.size, step, place, otherwise)
 }
 
 /** Matches an operand, which is in a slot, with the pattern of an argument. */

@@ -8,6 +8,7 @@ import type { Location } from '../errors.ts'
 import type { Frame, Step } from '../run/documents.ts'
 import type { RuleNode } from '../run/rule-tree.ts'
 import type { Runtime } from '../run/runtime.ts'
+import type { Trace } from '../run/trace.ts'
 import { placeCol, placeRow, type Place } from '../syntax/tree.ts'
 import type { Value } from '../values.ts'
 import type { CallMaker } from './code-calls.ts'
@@ -29,6 +30,8 @@ export interface Program {
   readonly arity: Arity
   readonly calls: CallMaker
   readonly metadata: Metadata
+  /** Who watches the policy run; nobody when absent. */
+  readonly trace?: Trace | undefined
 }
 
 /** Slots for the variables of one rule. Slot 0 is the result, slots from 1 the operands. */

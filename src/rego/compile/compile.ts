@@ -9,6 +9,7 @@ import { ErrorList } from '../errors.ts'
 import type { FunctionDocument } from '../run/documents.ts'
 import type { RuleNode } from '../run/rule-tree.ts'
 import type { Runtime } from '../run/runtime.ts'
+import type { Trace } from '../run/trace.ts'
 import { operatorName } from '../syntax/parse-terms.ts'
 import type { Body, Module } from '../syntax/tree.ts'
 import { buildDocuments, functionName, placeRules, type RulesAt } from './build.ts'
@@ -28,6 +29,7 @@ export interface CompileOptions {
   readonly builtins: ReadonlyMap<string, Builtin>
   /** Where `print` goes; without it, calls of print are left out. */
   readonly print: Print | undefined
+  readonly trace?: Trace | undefined
 }
 
 export interface Compiled {
@@ -81,6 +83,7 @@ export function compileModules(
     arity,
     calls,
     metadata: new Metadata(modules),
+    trace: options.trace,
   }
   buildDocuments(() => program, placed.tree, placed.at, functions, stableNodes(reads))
   return { program, tree: placed.tree, rules: ordered, at: placed.at }
