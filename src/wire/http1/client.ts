@@ -12,7 +12,7 @@ import { WireError } from '../wire-error.ts'
 import { BodyReader } from './body-reader.ts'
 import type { ClientCall } from './client-call.ts'
 import type { FieldRules } from './fields.ts'
-import { Outbox } from './outbox.ts'
+import { enterTurn, leaveTurn, Outbox } from './outbox.ts'
 import { findHeadEnd } from './request-scan.ts'
 import { readResponseHead, type ReadResponse } from './response-head.ts'
 
@@ -227,6 +227,7 @@ export class Http1ClientConnection {
 
   #read(): void {
     this.#reading = true
+    enterTurn()
     try {
       while (this.#call !== undefined) {
         const call = this.#call
@@ -235,6 +236,7 @@ export class Http1ClientConnection {
     } catch (error) {
       this.#guard(() => this.#onReadError(error))
     } finally {
+      leaveTurn()
       this.#reading = false
     }
   }

@@ -8,19 +8,37 @@ import type { Socket } from 'node:net'
 
 const gatherLimit = 16 * 1024
 
+/** How many socket events are being handled inside one another. */
+let depth = 0
+/** What was added to while a socket event is handled. */
+const waiting: Outbox[] = []
+
+/** Begins the handling of a socket event; what is written until `leaveTurn` leaves together, without a tick of its own. */
+export const enterTurn = (): void => {
+  depth++
+}
+
+/** Ends it, also after an error. */
+export const leaveTurn = (): void => {
+  if (--depth > 0) return
+  for (let i = 0; i < waiting.length; i++) waiting[i]!.flushWaiting()
+  waiting.length = 0
+}
+
 export class Outbox {
   readonly #socket: Socket
   #text = ''
   #parts: (string | Buffer)[] = []
   #bytes = 0
   #scheduled = false
-  readonly #flushLater = (): void => {
-    this.#scheduled = false
-    this.flush()
-  }
-
   constructor(socket: Socket) {
     this.#socket = socket
+  }
+
+  /** Called when its turn ends. */
+  readonly flushWaiting = (): void => {
+    this.#scheduled = false
+    this.flush()
   }
 
   /** Whether the socket has more than it can send; nothing more should be produced until it drains. */
@@ -84,6 +102,7 @@ export class Outbox {
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    process.nextTick(this.#flushLater)
+    if (depth > 0) waiting.push(this)
+    else process.nextTick(this.flushWaiting)
   }
 }
