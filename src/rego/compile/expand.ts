@@ -7,6 +7,7 @@
 import type { Body, CallExpr, Expr, Place, Term, With } from '../syntax/tree.ts'
 import { functionMark, type NameSource } from './names.ts'
 import type { ResolvedRule } from './resolve.ts'
+import { mapped } from './resolve-bodies.ts'
 import { isExpr } from './variables.ts'
 
 /** Calls of `print` are left out unless somebody reads them. */
@@ -68,23 +69,24 @@ class Expander {
 
   #expr(expr: Expr): Expr[] {
     const before: Expr[] = []
-    const withs = expr.with.map((item) => this.#with(item, before))
+    const withs =
+      expr.with.length === 0 ? expr.with : expr.with.map((item) => this.#with(item, before))
     const extra: Expr[] = []
-    const done = this.#inner({ ...expr, with: withs }, extra)
+    const done = this.#inner(withs === expr.with ? expr : { ...expr, with: withs }, extra)
     return [...before, ...extra, done]
   }
 
   #inner(expr: Expr, extra: Expr[]): Expr {
     switch (expr.kind) {
       case 'term': {
-        const { term } = expr
-        return { ...expr, term: this.#term(term, expr.with, extra) }
+        const term = this.#term(expr.term, expr.with, extra)
+        return term === expr.term ? expr : { ...expr, term }
       }
       case 'call':
-        return {
-          ...expr,
-          operands: expr.operands.map((operand) => this.#term(operand, expr.with, extra)),
-        }
+        return withOperands(
+          expr,
+          mapped(expr.operands, (operand) => this.#term(operand, expr.with, extra)),
+        )
       case 'every':
         return {
           ...expr,
@@ -131,11 +133,14 @@ class Expander {
       }
       case 'ref': {
         const head = this.#term(term.head, withs, extra)
-        return { ...term, head, parts: term.parts.map((part) => this.#term(part, withs, extra)) }
+        const parts = mapped(term.parts, (part) => this.#term(part, withs, extra))
+        return head === term.head && parts === term.parts ? term : { ...term, head, parts }
       }
       case 'array':
-      case 'set':
-        return { ...term, items: term.items.map((item) => this.#term(item, withs, extra)) }
+      case 'set': {
+        const items = mapped(term.items, (item) => this.#term(item, withs, extra))
+        return items === term.items ? term : { ...term, items }
+      }
       case 'object':
         return {
           ...term,
@@ -182,6 +187,10 @@ export function needsWork(term: Term): boolean {
 /** A built-in given as a replacement. */
 function isFunctionName(term: Term): boolean {
   return term.kind === 'call' && term.name.startsWith(functionMark)
+}
+
+function withOperands(expr: CallExpr, operands: readonly Term[]): CallExpr {
+  return operands === expr.operands ? expr : { ...expr, operands }
 }
 
 function isPrint(expr: Expr): expr is CallExpr {

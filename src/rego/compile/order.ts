@@ -106,7 +106,11 @@ class Ordering {
 
   /** The expression with the bodies inside it in order. */
   #closures(expr: Expr, around: Names): Expr {
-    const withs = expr.with.map((item) => ({ ...item, value: this.term(item.value, around) }))
+    if (closuresOf(expr).length === 0) return expr
+    const withs =
+      expr.with.length === 0
+        ? expr.with
+        : expr.with.map((item) => ({ ...item, value: this.term(item.value, around) }))
     switch (expr.kind) {
       case 'term':
         return { ...expr, term: this.term(expr.term, around), with: withs }

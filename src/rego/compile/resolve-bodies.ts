@@ -240,7 +240,8 @@ export class BodyResolver {
     }
   }
 
-  #withs(withs: readonly With[], scope: Scope): With[] {
+  #withs(withs: readonly With[], scope: Scope): readonly With[] {
+    if (withs.length === 0) return withs
     return withs.map((item) => ({
       ...item,
       target:
@@ -285,14 +286,17 @@ export class BodyResolver {
       case 'var':
         return this.#variable(term, scope)
       case 'ref': {
-        const parts = term.parts.map((part) => this.term(part, scope))
+        const parts = mapped(term.parts, (part) => this.term(part, scope))
         const head = this.term(term.head, scope)
+        if (parts === term.parts && head === term.head) return term
         if (head.kind === 'ref') return { ...head, parts: [...head.parts, ...parts], at: term.at }
         return { ...term, head, parts }
       }
       case 'array':
-      case 'set':
-        return { ...term, items: term.items.map((item) => this.term(item, scope)) }
+      case 'set': {
+        const items = mapped(term.items, (item) => this.term(item, scope))
+        return items === term.items ? term : { ...term, items }
+      }
       case 'object':
         return {
           ...term,
@@ -359,6 +363,17 @@ export class BodyResolver {
     ]
     return { kind: 'comprehension', of: 'set', key: undefined, value, body, at }
   }
+}
+
+/** The list with every item changed; the list itself when no item changes. */
+export function mapped<T>(items: readonly T[], change: (item: T) => T): readonly T[] {
+  let changed: T[] | undefined
+  for (const [at, item] of items.entries()) {
+    const next = change(item)
+    if (changed === undefined && next !== item) changed = items.slice(0, at)
+    changed?.push(next)
+  }
+  return changed ?? items
 }
 
 /** The variables a pattern would bind, with their places: not those in refs, calls or closures. */

@@ -6,19 +6,19 @@
 
 import type { Scalar } from '../values.ts'
 
-/** Row and column in one number; zero when a node was made up by the compiler. */
+/** Row and column in one small integer, columns up to 4095; zero when a node was made up by the compiler. */
 export type Place = number
 
 export function packPlace(row: number, col: number): Place {
-  return row * 65536 + Math.min(col, 65535)
+  return row * 4096 + Math.min(col, 4095)
 }
 
 export function placeRow(at: Place): number {
-  return Math.floor(at / 65536)
+  return Math.floor(at / 4096)
 }
 
 export function placeCol(at: Place): number {
-  return at % 65536
+  return at % 4096
 }
 
 export interface ScalarTerm {
