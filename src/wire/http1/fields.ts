@@ -145,12 +145,17 @@ const holds = (list: readonly string[], name: string): boolean => {
   return false
 }
 
+const maxConnectionTokens = 32
+
 const readConnection = (value: string, fields: Fields): void => {
   if (value === 'keep-alive') {
     fields.keepAlive = true
     return
   }
-  for (const part of value.split(',')) {
+  const parts = value.split(',')
+  if (parts.length > maxConnectionTokens)
+    throw new WireError('malformed', `connection names more than ${maxConnectionTokens} options`)
+  for (const part of parts) {
     const token = part.replace(/^[ \t]+|[ \t]+$/g, '').toLowerCase()
     if (token === '') continue
     if (!isToken(token)) throw new WireError('malformed', 'connection holds what is not a token')
