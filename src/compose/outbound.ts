@@ -15,6 +15,7 @@ import type { RateLimiter } from '../stages/limit-rate.ts'
 import { HopMinter } from '../token/hop/mint.ts'
 import type { ServerRequest } from '../wire/message.ts'
 import { originKey, type Origin } from '../wire/origin.ts'
+import type { Pool } from '../wire/pool.ts'
 import { WireError } from '../wire/wire-error.ts'
 import type { Core } from './foundation.ts'
 import { resolveAll } from './resolve-local.ts'
@@ -35,6 +36,7 @@ export const openOutbound = (config: SidecarConfig, core: Core, limiter: RateLim
   const directory = new LiveValue<ServiceDirectory>(directoryOf(services))
   const evaluationTime = telemetry.metrics.policyEvaluation.with('outbound')
   const ownId = (): string => identity.identity.current.spiffeId.uri
+  const pool = core.wire.newPool()
   const handle = outboundLine({
     options: core.lineOptions,
     traces: telemetry.traces,
@@ -57,8 +59,8 @@ export const openOutbound = (config: SidecarConfig, core: Core, limiter: RateLim
       now: world.now,
     },
     peer: {
-      pool: core.wire.newPool(),
-      originOf: originsOf(core),
+      pool,
+      originOf: originsOf(core, pool),
       tunnelLimits: core.wire.tunnelLimits,
     },
     record: recordOutbound(telemetry.recorders, ownId),
@@ -92,14 +94,14 @@ const makeServices = (
   })
 
 /** Origins by service, endpoint and identity, so that the key of a pool is not made for each request. */
-const originsOf = (core: Core) => {
+const originsOf = (core: Core, pool: Pool) => {
   const known = new WeakMap<WorkloadIdentity, WeakMap<MeshService, Map<Endpoint, Origin>>>()
   return (service: MeshService, endpoint: Endpoint, identity: WorkloadIdentity): Origin => {
     const byService = known.get(identity) ?? new WeakMap<MeshService, Map<Endpoint, Origin>>()
     known.set(identity, byService)
     const byEndpoint = byService.get(service) ?? new Map<Endpoint, Origin>()
     byService.set(service, byEndpoint)
-    const origin = byEndpoint.get(endpoint) ?? makeOrigin(core, service, endpoint, identity)
+    const origin = byEndpoint.get(endpoint) ?? makeOrigin(core, pool, service, endpoint, identity)
     byEndpoint.set(endpoint, origin)
     return origin
   }
@@ -107,22 +109,22 @@ const originsOf = (core: Core) => {
 
 const makeOrigin = (
   core: Core,
+  pool: Pool,
   { settings }: MeshService,
   endpoint: Endpoint,
   identity: WorkloadIdentity,
-): Origin => ({
-  key: originKey({
+): Origin => {
+  const key = originKey({
     scheme: 'https',
     host: endpoint.host,
     port: endpoint.port,
     addresses: [endpoint.host],
     clientIdentity: identity.thumbprint,
     trustSet: settings.spiffe_id,
-  }),
-  maxConnections: settings.pool.max_connections,
-  dial: async (signal) => {
+  })
+  const dial = async (signal: AbortSignal) => {
     try {
-      const { socket } = await connectMesh({
+      const { socket, peer } = await connectMesh({
         // The token that goes over this connection is bound to this identity and no later one.
         identity: new LiveValue(identity),
         trust: core.identity.trust,
@@ -134,12 +136,15 @@ const makeOrigin = (
         timeoutMs: settings.timeouts.connect,
         signal,
       })
+      // A connection that outlives the trust in its peer takes no more calls; calls in hand finish.
+      socket.once('close', core.peerWatch.watch(peer, () => pool.dropAll(key)))
       return socket
     } catch (thrown) {
       throw wireErrorOf(thrown)
     }
-  },
-})
+  }
+  return { key, maxConnections: settings.pool.max_connections, dial }
+}
 
 const wireErrorOf = (thrown: unknown): WireError => {
   if (thrown instanceof WireError) return thrown
