@@ -4,6 +4,7 @@ import type { SidecarConfig } from '../config/schema.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { IdentityError } from '../identity/identity-error.ts'
 import { connectMesh } from '../identity/mesh-tls.ts'
+import { systemClock } from '../identity/sources/clock.ts'
 import type { WorkloadIdentity } from '../identity/workload-identity.ts'
 import { LiveValue } from '../live.ts'
 import { Endpoints, type Endpoint } from '../outbound/endpoints.ts'
@@ -107,6 +108,9 @@ const originsOf = (core: Core, pool: Pool) => {
   }
 }
 
+/** How long a call in hand may go on with a peer that is no longer trusted. */
+const untrustedGraceMs = 30_000
+
 const makeOrigin = (
   core: Core,
   pool: Pool,
@@ -136,8 +140,12 @@ const makeOrigin = (
         timeoutMs: settings.timeouts.connect,
         signal,
       })
-      // A connection that outlives the trust in its peer takes no more calls; calls in hand finish.
-      socket.once('close', core.peerWatch.watch(peer, () => pool.dropAll(key)))
+      // A connection that outlives the trust in its peer takes no more calls; calls in hand finish, streams are cut.
+      const unwatch = core.peerWatch.watch(peer, () => {
+        pool.dropAll(key)
+        systemClock.after(untrustedGraceMs, () => socket.destroy())
+      })
+      socket.once('close', unwatch)
       return socket
     } catch (thrown) {
       throw wireErrorOf(thrown)

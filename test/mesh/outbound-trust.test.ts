@@ -104,7 +104,7 @@ telemetry: {traces: {exporter: none}, audit: {file: audit.jsonl}}
   })
 
   const call = async (): Promise<string> => {
-    const socket = connect(sidecar.addresses.app!.port, '127.0.0.1')
+    const socket = connect(sidecar.addresses.app.port, '127.0.0.1')
     socket.write('GET http://orders/ HTTP/1.1\r\nHost: orders\r\nConnection: close\r\n\r\n')
     let text = ''
     socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')))
