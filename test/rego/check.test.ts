@@ -64,6 +64,17 @@ const refused: readonly (readonly [name: string, text: string, error: string])[]
     'p if any([true])',
     '2:6 rego_type_error: deprecated built-in function calls in expression: any',
   ],
+  ['an equation that cannot hold', 'p if 1 == "a"', '2:6 rego_type_error: match error'],
+  [
+    'an operand of a kind the function never takes',
+    'p if startswith(1, "a")',
+    '2:6 rego_type_error: startswith: invalid argument(s)',
+  ],
+  [
+    'a result of a kind that cannot be',
+    'p if {\n\tx := count(input.a)\n\tupper(x) == "A"\n}',
+    '4:2 rego_type_error: upper: invalid argument(s)',
+  ],
   [
     'a body without `if`',
     'p { true }',

@@ -14,6 +14,7 @@ import { operatorName } from '../syntax/parse-terms.ts'
 import type { Body, Module } from '../syntax/tree.ts'
 import { buildDocuments, functionName, placeRules, type RulesAt } from './build.ts'
 import { checkConflicts, checkImports, checkRecursion, checkRules } from './check.ts'
+import { checkTypes } from './check-types.ts'
 import { CallMaker, type Print } from './code-calls.ts'
 import type { Program } from './coder.ts'
 import { readsOf, stableNodes } from './dependencies.ts'
@@ -66,6 +67,7 @@ export function compileModules(
   const placed = placeRules(ordered)
   const reads = readsOf(placed.tree, placed.at)
   checkRecursion(reads, placed.at, errors)
+  checkTypes(ordered, errors)
   errors.throwIfAny()
   for (const module of modules) placePackage(placed.tree, module)
   const functions = new Map<string, FunctionDocument>()

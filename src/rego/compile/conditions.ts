@@ -70,7 +70,15 @@ function spotOf(term: Term, known: ReadonlyMap<string, Spot>): Spot | undefined 
   return { operand: base.operand, path }
 }
 
+/** Equal places are one object, as ten thousand rules ask the same few. */
+const probes = new Map<string, WeakRef<Probe>>()
+
 function probeOf(spot: Spot, what: Probe['what']): Probe {
   const { operand, path } = spot
-  return { operand, path, what, key: JSON.stringify([operand ?? null, path, what]) }
+  const key = JSON.stringify([operand ?? null, path, what])
+  const known = probes.get(key)?.deref()
+  if (known !== undefined) return known
+  const probe: Probe = { operand, path, what, key }
+  probes.set(key, new WeakRef(probe))
+  return probe
 }

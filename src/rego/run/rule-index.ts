@@ -32,6 +32,7 @@ export interface Indexed {
 }
 
 const smallEnough = 2
+const noConditions: readonly Condition[] = []
 const none: readonly RuleCode[] = []
 
 interface Leaf {
@@ -114,7 +115,7 @@ export function probeValue(
 
 function plant(rules: readonly Indexed[]): Tree {
   const probe = rules.length > smallEnough ? bestProbe(rules) : undefined
-  if (probe === undefined) return { rules, codes: undefined }
+  if (probe === undefined) return { rules: rules.map(bare), codes: undefined }
   const groups = new Map<unknown, Indexed[]>()
   const others: Indexed[] = []
   for (const rule of rules) {
@@ -131,6 +132,11 @@ function plant(rules: readonly Indexed[]): Tree {
   const children = new Map<unknown, Tree>()
   for (const [value, group] of groups) children.set(value, plant(group))
   return { probe, children, others: others.length === 0 ? undefined : plant(others) }
+}
+
+/** A rule at the end of the tree, where its demands no longer matter. */
+function bare({ order, code }: Indexed): Indexed {
+  return { order, conditions: noConditions, code }
 }
 
 /** The place that leaves the fewest rules to look at in the worst case. */
