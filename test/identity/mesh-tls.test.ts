@@ -1,4 +1,6 @@
 /** Mutual TLS over real sockets: who is let in, who is turned away and why. */
+import { generateKeyPairSync } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { once } from 'node:events'
 import { connect as connectTcp } from 'node:net'
 import { connect as connectTls } from 'node:tls'
@@ -6,7 +8,7 @@ import type { ConnectionOptions } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
 import { bundleOf, trustIn } from '../../src/identity/trust-bundle.ts'
 import { extension } from '../../src/identity/x509/write.ts'
-import { aLeaf, replaced } from '../support/certificates.ts'
+import { aLeaf, anAuthority, issuingFrom, replaced } from '../support/certificates.ts'
 import { ago, aDoor, answerTo, closeAll, codeOf, evil, hour, shop, showing } from './door.ts'
 
 afterEach(closeAll)
@@ -18,6 +20,18 @@ describe('the door to the mesh', () => {
       'hello spiffe://shop.local/web',
     )
     expect(door.peers).toEqual(['spiffe://shop.local/web'])
+  })
+
+  it.each<readonly [string, () => KeyObject]>([
+    ['p-384', () => generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey],
+    ['p-521', () => generateKeyPairSync('ec', { namedCurve: 'P-521' }).privateKey],
+    ['rsa', () => generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey],
+    ['ed25519', () => generateKeyPairSync('ed25519').privateKey],
+  ])('lets in a workload with a key of %s, issued by an authority with one', async (_name, key) => {
+    const door = await aDoor(shop)
+    const authority = anAuthority(shop.root, 'shop.local', { key: key() })
+    const issued = aLeaf(issuingFrom(shop, authority), { key: key() })
+    expect(await answerTo(door.port, showing(issued))).toBe('hello spiffe://shop.local/workload')
   })
 
   it('turns away a client in plaintext without an answer in http', async () => {
