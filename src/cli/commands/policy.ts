@@ -4,8 +4,17 @@ import { join, relative } from 'node:path'
 import { readPolicies, type PolicyText } from '../../config/checks/policies.ts'
 import { ConfigFaults, type ConfigFault } from '../../config/read/fault.ts'
 import { RegoErrors } from '../../rego/errors.ts'
-import { compileBundle, type Policy } from '../../rego/policy.ts'
-import { CommandError, exitCodes, UsageError, type Argument, type Command } from '../command.ts'
+import { explainText } from '../../rego/explain.ts'
+import { compileBundle, type DecideOptions, type Decision, type Policy } from '../../rego/policy.ts'
+import { toJson } from '../../rego/value-text.ts'
+import {
+  CommandError,
+  exitCodes,
+  UsageError,
+  type Argument,
+  type Command,
+  type Given,
+} from '../command.ts'
 
 const folder: Argument = {
   name: 'folder',
@@ -100,9 +109,7 @@ const check: Command = {
   },
 }
 
-const evaluate: Command = {
-  name: 'policy eval',
-  summary: 'ask one rule about one input document',
+const question = {
   arguments: [
     { name: 'rule', description: 'such as data.sallyport.inbound.allow', required: true },
     folder,
@@ -115,23 +122,68 @@ const evaluate: Command = {
       description: 'the input document in JSON (default: none)',
     },
   },
+} as const
+
+/** Decides on what the command line asks. */
+const decide = (given: Given, directory: string, options: DecideOptions): Decision => {
+  const [rule = '', root = 'policies'] = given.arguments
+  if (!rule.startsWith('data.')) {
+    throw new UsageError(`${rule} is not a rule`, 'write it like data.sallyport.inbound.allow')
+  }
+  const { policy } = compile(join(directory, root), directory, 'policies')
+  const decision = policy.prepare(rule).decide(inputOf(given, directory), options)
+  if (decision.error !== undefined) {
+    throw new CommandError(`${decision.error.code}: ${decision.error.message}`)
+  }
+  return decision
+}
+
+const inputOf = (given: Given, directory: string): unknown => {
+  const file = given.text('input')
+  if (file === undefined) return undefined
+  try {
+    return JSON.parse(readFileSync(join(directory, file), 'utf8')) as unknown
+  } catch (error) {
+    throw new CommandError(
+      `${file}: ${error instanceof SyntaxError ? 'not JSON' : 'cannot be read'}`,
+      'give the input document as one JSON value',
+    )
+  }
+}
+
+const shown = ({ defined, value }: Decision): string =>
+  defined ? JSON.stringify(toJson(value!), undefined, 2) : 'undefined'
+
+const evaluate: Command = {
+  name: 'policy eval',
+  summary: 'ask one rule about one input document',
+  ...question,
   examples: ['sallyport policy eval data.sallyport.inbound.allow --input request.json'],
   run(given, { directory, terminal }) {
-    const [rule = '', root = 'policies'] = given.arguments
-    const file = given.text('input')
-    const input =
-      file === undefined
-        ? undefined
-        : (JSON.parse(readFileSync(join(directory, file), 'utf8')) as unknown)
-    if (!rule.startsWith('data.'))
-      throw new UsageError(`${rule} is not a rule`, 'write it like data.sallyport.inbound.allow')
-    const { policy } = compile(join(directory, root), directory, 'policies')
-    const { defined, value, error } = policy.prepare(rule).decide(input)
-    if (error !== undefined) throw new CommandError(`${error.code}: ${error.message}`)
-    terminal.print(defined ? JSON.stringify(value, undefined, 2) : 'undefined')
-    return defined ? exitCodes.ok : exitCodes.failed
+    const decision = decide(given, directory, {})
+    terminal.print(shown(decision))
+    return decision.defined ? exitCodes.ok : exitCodes.failed
+  },
+}
+
+const explain: Command = {
+  name: 'policy explain',
+  summary: 'say which rule decided, and what kept the others from deciding otherwise',
+  details:
+    'Each line names a rule, the first of its conditions that failed and what it read, the rule nearest to success\nfirst.',
+  ...question,
+  run(given, { directory, terminal }) {
+    const decision = decide(given, directory, { explain: {} })
+    const { failures = [], rule } = decision
+    const by = rule === undefined ? '' : `, by ${rule.file}:${rule.row}`
+    terminal.print(`${shown(decision)}${by}`)
+    const others = failures.filter(
+      ({ location }) => location.file !== rule?.file || location.row !== rule.row,
+    )
+    if (others.length > 0) terminal.print(explainText(others, '  '))
+    return exitCodes.ok
   },
 }
 
 /** The commands, in the order of the help text. */
-export const policy: readonly Command[] = [check, test, evaluate]
+export const policy: readonly Command[] = [check, test, evaluate, explain]
