@@ -1,6 +1,6 @@
 /**
- * Refuses to run where Node itself is not safe: releases with known holes that matter to a proxy, and a parser that
- * was told to be lenient.
+ * Refuses to run where Node itself is not safe: releases with known holes that matter to a proxy, a parser that was
+ * told to be lenient, an open debugger.
  *
  * Uses nothing but the words given, so that it can be asked before anything else is loaded. Does not look at the
  * packages; the lock file does.
@@ -49,6 +49,13 @@ export const nodeFault = (version: string, flags: readonly string[]): NodeFault 
     return {
       message: `node was started with ${lenientParser}, which lets requests be smuggled past policies`,
       hint: `take ${lenientParser} out of the command line and of NODE_OPTIONS`,
+    }
+  }
+  const inspector = flags.find((flag) => /^--inspect(?:-brk|-wait)?(?:=|$)/.test(flag))
+  if (inspector !== undefined) {
+    return {
+      message: `node was started with ${inspector}, which lets others on this machine run code in the sidecar`,
+      hint: `start without it, or pass ${unsafeNodeOption} to debug where nobody else is`,
     }
   }
   if (isSafe(version)) return undefined

@@ -30,6 +30,21 @@ describe('the floor of Node', () => {
   })
 })
 
+describe('a debugger', () => {
+  it.each(['--inspect', '--inspect=0.0.0.0:9229', '--inspect-brk', '--inspect-wait=9229'])(
+    'is refused: %s',
+    (flag) => {
+      expect(nodeFault('26.10.0', [flag])?.message).toContain(flag)
+    },
+  )
+
+  it('is not seen in flags that only look like it', () => {
+    expect(
+      nodeFault('26.10.0', ['--inspect-publish-uid=stderr', '--enable-source-maps']),
+    ).toBeUndefined()
+  })
+})
+
 describe('the program', () => {
   const run = (words: readonly string[], options: string) =>
     spawnSync(process.execPath, [main, ...words], {
