@@ -38,8 +38,11 @@ export const isToken = (text: string): boolean => {
   return text.length > 0
 }
 
-/** A control byte, or a CR or LF that is not half of a CRLF: nothing in a head may hold one. */
-const forbiddenInHead = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/
+/**
+ * A control byte, or a CR or LF that is not half of a CRLF: nothing in a head may hold one. One class first and the
+ * exceptions after it, because every byte of every head is looked at.
+ */
+const forbiddenInHead = /[\0-\x08\n-\x1f\x7f](?<!\r(?=\n))(?<!\r\n)/
 
 /** Throws `malformed` when a whole head holds a byte that two readers could take for different things. */
 export const checkHeadBytes = (head: string): void => {
