@@ -1,6 +1,6 @@
 /** Asks the admin listener of a running sidecar. */
 import { get } from 'node:http'
-import { loadConfig } from '../config/load.ts'
+import { loadSection } from '../config/load.ts'
 import { formatAddress, parseAddress, type Address } from '../units.ts'
 import { configFile, configOption } from './config-file.ts'
 import { CommandError, UsageError, type Given, type Option, type Surroundings } from './command.ts'
@@ -59,13 +59,10 @@ export const addressToAsk = (
     if (address) return address
     throw new UsageError(`${text} is not an address`, 'write it like 127.0.0.1:15021')
   }
-  const { config } = loadConfig({
-    file: configFile(given, environment),
-    environment,
-    now,
-    directory,
-  })
-  return listener === 'health' ? config.listeners.health : config.admin.listen
+  const options = { file: configFile(given, environment), environment, now, directory }
+  return listener === 'health'
+    ? loadSection(options, 'listeners').health
+    : loadSection(options, 'admin').listen
 }
 
 /** A JSON view of the admin listener. */

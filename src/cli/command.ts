@@ -11,6 +11,8 @@ export const exitCodes = {
   ok: 0,
   /** It was tried and did not succeed. */
   failed: 1,
+  /** A test of a policy did not pass, or a query ended in an error; the number that `opa` gives it. */
+  unmet: 2,
   /** The command line is wrong (EX_USAGE). */
   usage: 64,
   /** The configuration is wrong (EX_CONFIG). */

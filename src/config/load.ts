@@ -101,6 +101,25 @@ export const loadConfig = (options: LoadOptions): LoadedConfig => {
   }
 }
 
+/**
+ * Reads one section and nothing else, for a command that needs an address and must be quick.
+ *
+ * @throws ConfigFaults with the faults of the file, when the section cannot be used
+ */
+export const loadSection = <Name extends keyof SidecarConfig>(
+  options: LoadOptions,
+  name: Name,
+): SidecarConfig[Name] => {
+  const path = resolve(options.directory ?? '.', options.file)
+  const document = withVariables(
+    readYaml(options.file, readConfigFile(options.file, path)),
+    options.environment,
+  )
+  const section = wellFormedSections(document.value)[name]
+  if (section === undefined) throw new ConfigFaults(judge.judge(document).faults)
+  return section as SidecarConfig[Name]
+}
+
 const readConfigFile = (file: string, path: string): string => {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path))

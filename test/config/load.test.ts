@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { loadSection } from '../../src/config/load.ts'
 import { formatFault } from '../../src/config/read/fault.ts'
 import { issueRoot, issueSvid, validFor } from '../../src/identity/authority.ts'
 import { aConfig, faultsOf, load, testTime, wholeConfig } from './fixture.ts'
@@ -61,6 +62,21 @@ describe('a configuration', () => {
   it('does not replace ${…} in the file', () => {
     const faults = faultsOf(aConfig(change('name: orders', 'name: ${HOME}')), { HOME: 'orders' })
     expect(faults[0]).toMatchObject({ setting: 'service.name', got: '"${HOME}"' })
+  })
+})
+
+describe('one section', () => {
+  const section = (file: string, environment = {}) =>
+    loadSection({ file, environment, now: () => testTime }, 'listeners')
+
+  it('is read without what the others name', () => {
+    const file = aConfig(change('directory: policies\n', 'directory: nowhere\n'))
+    expect(section(file).health.port).toBe(15_021)
+  })
+
+  it('is refused when it is wrong itself', () => {
+    const file = aConfig(change('health: 0.0.0.0:15021', 'health: nowhere'))
+    expect(() => section(file)).toThrow(/listeners\.health: expected host:port/)
   })
 })
 
