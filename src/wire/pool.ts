@@ -5,8 +5,8 @@
  */
 import type { Socket } from 'node:net'
 import type { BodySource } from './body.ts'
-import { Http1ClientConnection, type ConnectionOwner } from './http1/client.ts'
-import { ClientCall } from './http1/client-call.ts'
+import { Http1ClientConnection, type ConnectionOwner } from './http1/call/client.ts'
+import { ClientCall } from './http1/call/client-call.ts'
 import type {
   Origin,
   OutgoingCall,
@@ -88,6 +88,14 @@ class Lane implements ConnectionOwner {
     const index = this.idle.indexOf(connection)
     if (index !== -1) this.idle.splice(index, 1)
     this.#lost()
+  }
+
+  get idleCount(): number {
+    return this.idle.length
+  }
+
+  get queued(): number {
+    return this.queue.length
   }
 
   #idleConnection(): Http1ClientConnection | undefined {
@@ -202,7 +210,7 @@ const dialFault = (error: unknown): WireError =>
 
 export class Pool {
   readonly #options: PoolOptions
-  readonly #lanes = new Map<string, Lane>()
+  readonly #lanes = new Map<string, Lane | Http2Lane>()
   #closed = false
 
   constructor(options: PoolOptions) {
@@ -220,12 +228,15 @@ export class Pool {
     handler: ResponseHandler,
     options: RequestOptions,
   ): OutgoingCall {
-    const call = new ClientCall(request, body, handler, options)
+    const isHttp2 = origin.protocol === 'http2'
+    const call = new (isHttp2 ? Http2Call : ClientCall)(request, body, handler, options)
     if (this.#closed) {
       call.failed(new WireError('closing', 'the sidecar is shutting down', 'safe'))
       return call
     }
-    this.#lane(origin).take(call)
+    // The protocol is part of the key, so a lane never sees the calls of the other kind.
+    const lane = this.#lane(origin) as { take(call: OutgoingCall): void }
+    lane.take(call)
     return call
   }
 
@@ -245,20 +256,21 @@ export class Pool {
     let total = 0
     let queued = 0
     for (const lane of this.#lanes.values()) {
-      idle += lane.idle.length
+      idle += lane.idleCount
       total += lane.total
-      queued += lane.queue.length
+      queued += lane.queued
     }
     return { origins: this.#lanes.size, idle, busy: total - idle, queued }
   }
 
-  #lane(origin: Origin): Lane {
+  #lane(origin: Origin): Lane | Http2Lane {
     const found = this.#lanes.get(origin.key)
     if (found !== undefined) {
       found.origin = origin
       return found
     }
-    const lane: Lane = new Lane(origin, this.#options, () => {
+    const LaneOf = origin.protocol === 'http2' ? Http2Lane : Lane
+    const lane: Lane | Http2Lane = new LaneOf(origin, this.#options, () => {
       if (this.#lanes.get(origin.key) === lane) this.#lanes.delete(origin.key)
     })
     this.#lanes.set(origin.key, lane)

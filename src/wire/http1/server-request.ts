@@ -224,6 +224,10 @@ export class Http1Request implements ServerRequest, BodySource, BodySink {
     this.#gone = listener
   }
 
+  abort(reason?: WireError): void {
+    this.connection.destroy(reason)
+  }
+
   allowStreaming(): void {
     this.connection.streamFreely()
   }

@@ -5,15 +5,15 @@
  * idle connection, an early answer or a short body destroys it (security: H14).
  */
 import type { Socket } from 'node:net'
-import type { Framing } from '../message.ts'
-import type { WireLimits, WireTimeouts } from '../section.ts'
-import type { Timer, TimerWheel } from '../timers.ts'
-import { WireError } from '../wire-error.ts'
-import { BodyReader } from './body-reader.ts'
+import type { Framing } from '../../message.ts'
+import type { WireLimits, WireTimeouts } from '../../section.ts'
+import type { Timer, TimerWheel } from '../../timers.ts'
+import { WireError } from '../../wire-error.ts'
+import { BodyReader } from '../body-reader.ts'
 import type { ClientCall } from './client-call.ts'
-import type { FieldRules } from './fields.ts'
-import { enterTurn, leaveTurn, Outbox } from './outbox.ts'
-import { findHeadEnd } from './request-scan.ts'
+import type { FieldRules } from '../fields.ts'
+import { enterTurn, leaveTurn, Outbox } from '../outbox.ts'
+import { findHeadEnd } from '../request-scan.ts'
 import { readResponseHead, type ReadResponse } from './response-head.ts'
 
 export interface Http1ClientOptions {

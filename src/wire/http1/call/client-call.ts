@@ -4,12 +4,17 @@
  * One object does it all. After it ended, late calls from either side do nothing.
  */
 import type { Duplex } from 'node:stream'
-import type { BodySink, BodySource } from '../body.ts'
-import type { Framing, ResponseHead } from '../message.ts'
-import type { OutgoingCall, OutgoingRequest, RequestOptions, ResponseHandler } from '../origin.ts'
-import { WireError, type RetryAdvice } from '../wire-error.ts'
+import type { BodySink, BodySource } from '../../body.ts'
+import type { Framing, ResponseHead } from '../../message.ts'
+import type {
+  OutgoingCall,
+  OutgoingRequest,
+  RequestOptions,
+  ResponseHandler,
+} from '../../origin.ts'
+import { WireError, type RetryAdvice } from '../../wire-error.ts'
 import type { Http1ClientConnection } from './client.ts'
-import { writeRequestHead } from './write-head.ts'
+import { writeRequestHead } from '../write-head.ts'
 
 const none: Framing = { kind: 'none' }
 const chunked: Framing = { kind: 'chunked' }

@@ -3,9 +3,9 @@
  *
  * Whatever is outside the grammar throws `bad-upstream-response`; nothing of it reaches a client.
  */
-import { HeaderList } from '../headers.ts'
-import type { Framing, ResponseHead } from '../message.ts'
-import { WireError } from '../wire-error.ts'
+import { HeaderList } from '../../headers.ts'
+import type { Framing, ResponseHead } from '../../message.ts'
+import { WireError } from '../../wire-error.ts'
 import {
   checkHeadBytes,
   checkTransferEncoding,
@@ -13,7 +13,7 @@ import {
   readFields,
   type Fields,
   type FieldRules,
-} from './fields.ts'
+} from '../fields.ts'
 
 export interface ReadResponse {
   readonly head: ResponseHead
