@@ -117,7 +117,7 @@ export const loadSection = <Name extends keyof SidecarConfig>(
   )
   const section = wellFormedSections(document.value)[name]
   if (section === undefined) throw new ConfigFaults(judge.judge(document).faults)
-  return section as SidecarConfig[Name]
+  return section
 }
 
 const readConfigFile = (file: string, path: string): string => {
