@@ -42,7 +42,11 @@ await tokens.start()
 const hop = new HopVerifier({ section: config.tokens.hop, clock: systemClock })
 const routes = new RouteTable(inbound.routes)
 const checks = new Map(inbound.routes.map((route) => [route, tokens.prepare(route.tokens)]))
-const policy = compilePolicies(policies, { budget: config.policy.budget, now: Date.now })
+const policy = compilePolicies(policies, {
+  budget: config.policy.budget,
+  now: Date.now,
+  directory: config.policy.directory,
+})
 const peers = new WeakMap<TLSSocket, Peer>()
 const { current: identity } = source.identity
 const proxy = httpProxy.createProxyServer({

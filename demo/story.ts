@@ -172,7 +172,7 @@ const deniedRoute: Step = {
     const rule = problem['rule'] as { file?: string; row?: number; path: string }
     if (rule.file === undefined)
       throw new Error(`the answer names no rule: ${JSON.stringify(rule)}`)
-    return `403 policy.denied by ${rule.path} at ${rule.file.replace(`${mesh.state}/`, '')}:${rule.row}`
+    return `403 policy.denied by ${rule.path} at ${rule.file}:${rule.row}`
   },
 }
 

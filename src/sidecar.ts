@@ -61,7 +61,11 @@ export const startSidecar = async ({
   world = processWorld,
 }: StartOptions): Promise<Sidecar> => {
   const { config } = loaded
-  const limits = { budget: config.policy.budget, now: world.now }
+  const limits = {
+    budget: config.policy.budget,
+    now: world.now,
+    directory: config.policy.directory,
+  }
   const core = await openCore(config, compilePolicies(loaded.policies, limits), world)
   const closers: (() => Promise<void> | void)[] = [() => core.close()]
   try {
@@ -78,6 +82,7 @@ export const startSidecar = async ({
         const policy = compilePolicies(next.policies, {
           budget: next.config.policy.budget,
           now: world.now,
+          directory: next.config.policy.directory,
         })
         const nextTokens = await openUserTokens(next.config, core)
         await egress.apply(next)

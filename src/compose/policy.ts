@@ -1,5 +1,6 @@
 /** Compiles the policies into one revision that the authorize stage asks. */
 import { createHash } from 'node:crypto'
+import { dirname, relative } from 'node:path'
 import type { PolicySources } from '../config/checks/policies.ts'
 import { compileBundle, type Policy, type Query } from '../rego/policy.ts'
 import { toJson } from '../rego/value-text.ts'
@@ -11,6 +12,8 @@ import type { PolicySection } from '../stages/section.ts'
 export interface PolicyLimits {
   readonly budget: PolicySection['budget']
   readonly now: () => number
+  /** Folder of the policies: files are named from its parent, so that records do not hold paths of one machine. */
+  readonly directory: string
 }
 
 /**
@@ -20,7 +23,13 @@ export interface PolicyLimits {
  */
 export const compilePolicies = (sources: PolicySources, limits: PolicyLimits): PolicyRevision =>
   revisionOf(
-    compileBundle({ modules: sources.modules, data: sources.data }),
+    compileBundle({
+      modules: sources.modules.map(({ file, text }) => ({
+        file: relative(dirname(limits.directory), file),
+        text,
+      })),
+      data: sources.data,
+    }),
     createHash('sha256')
       .update(JSON.stringify([sources.modules, sources.data]))
       .digest('hex')
