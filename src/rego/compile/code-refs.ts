@@ -9,7 +9,8 @@ import { settle, TreeCursor, type RuleNode } from '../run/rule-tree.ts'
 import type { Runtime } from '../run/runtime.ts'
 import type { RefTerm, Term } from '../syntax/tree.ts'
 import { isArray, isObject, objectEntries, RegoSet, type Value } from '../values.ts'
-import type { BodyCode, ValueOf } from './coder.ts'
+import { toTerm } from '../value-text.ts'
+import type { BodyCode, Program, ValueOf } from './coder.ts'
 import { codeInner, codeTerm, groundTerm, isGround } from './code-terms.ts'
 import { codeMatch } from './code-unify.ts'
 
@@ -115,32 +116,39 @@ function visit(code: BodyCode, valueOf: ValueOf, key: Term, out: number): void {
 }
 
 function sourceOf(code: BodyCode, ref: RefTerm): Source {
-  const { runtime } = code.program
   const { head, parts } = ref
   if (head.kind !== 'var') return { valueOf: codeTerm(code, head), parts, cursor: false }
-  if (head.name === 'input') return inputSource(runtime, parts)
+  if (head.name === 'input') return inputSource(code.program, parts)
   if (head.name === 'data') return dataSource(code, parts)
   return { valueOf: groundTerm(code, head), parts, cursor: false }
 }
 
-/** A ref into input: its known keys are looked up once per state of the query. */
-function inputSource(runtime: Runtime, parts: readonly Term[]): Source {
+/** A ref into input: its known keys are looked up once per state of the query, for all rules. */
+function inputSource(program: Program, parts: readonly Term[]): Source {
+  const { runtime, inputPaths } = program
   const known = parts.findIndex((part) => part.kind !== 'scalar')
   const keys = parts
     .slice(0, known < 0 ? parts.length : known)
     .map((part) => (part.kind === 'scalar' ? part.value : null))
   if (keys.length === 0) return { valueOf: () => runtime.input, parts, cursor: false }
+  const name = toTerm(keys)
+  let valueOf = inputPaths.get(name)
+  if (valueOf === undefined) inputPaths.set(name, (valueOf = inputPath(runtime, keys)))
+  return { valueOf, parts: parts.slice(keys.length), cursor: false }
+}
+
+function inputPath(runtime: Runtime, keys: readonly Value[]): ValueOf {
   let epoch = 0
   let value: Value | undefined
-  const valueOf = () => {
+  return () => {
     if (runtime.epoch === epoch) return value
     epoch = runtime.epoch
     value = runtime.input
-    for (let at = 0; at < keys.length && value !== undefined; at += 1)
+    for (let at = 0; at < keys.length && value !== undefined; at += 1) {
       value = lookup(value, keys[at] as Value)
+    }
     return value
   }
-  return { valueOf, parts: parts.slice(keys.length), cursor: false }
 }
 
 /** Follows the known keys of a ref from `data` through the tree of rules. */

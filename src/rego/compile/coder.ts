@@ -30,6 +30,8 @@ export interface Program {
   readonly arity: Arity
   readonly calls: CallMaker
   readonly metadata: Metadata
+  /** Paths into input that some rule reads, by their text. */
+  readonly inputPaths: Map<string, ValueOf>
   /** Who watches the policy run; nobody when absent. */
   readonly trace?: Trace | undefined
 }

@@ -85,6 +85,7 @@ export function compileModules(
     arity,
     calls,
     metadata: new Metadata(modules),
+    inputPaths: new Map(),
     trace: options.trace,
   }
   buildDocuments(() => program, placed.tree, placed.at, functions, stableNodes(reads))

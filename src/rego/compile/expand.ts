@@ -7,7 +7,7 @@
 import type { Body, CallExpr, Expr, Place, Term, With } from '../syntax/tree.ts'
 import { functionMark, type NameSource } from './names.ts'
 import type { ResolvedRule } from './resolve.ts'
-import { mapped } from './resolve-bodies.ts'
+import { mapped } from './patterns.ts'
 import { isExpr } from './variables.ts'
 
 /** Calls of `print` are left out unless somebody reads them. */

@@ -13,7 +13,7 @@ import { isGenerated, writtenName } from './names.ts'
 import { orderBody, orderTerm, boundBy, type Unsafe } from './order.ts'
 import type { Arity } from './outputs.ts'
 import type { ResolvedRule } from './resolve.ts'
-import { patternVars } from './resolve-bodies.ts'
+import { patternVars } from './patterns.ts'
 import { outsideClosures, termVars } from './variables.ts'
 
 /** The rule with its bodies in order; unsafe variables go to the errors. */

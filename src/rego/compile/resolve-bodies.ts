@@ -1,11 +1,23 @@
 /** Names in bodies and terms; the work of `resolve.ts` below the level of rules. */
 
 import { call, operatorName } from '../syntax/parse-terms.ts'
-import type { Body, Expr, Place, RefTerm, SomeInExpr, Term, VarTerm, With } from '../syntax/tree.ts'
+import type {
+  Body,
+  CallExpr,
+  TermExpr,
+  Expr,
+  Place,
+  RefTerm,
+  SomeInExpr,
+  Term,
+  VarTerm,
+  With,
+} from '../syntax/tree.ts'
 import type { Globals } from './globals.ts'
 import type { NameSource } from './names.ts'
 import { signatures } from '../builtins/signatures.ts'
 import { functionMark } from './names.ts'
+import { kindName, mapped, patternVars } from './patterns.ts'
 import { Scope } from './scope.ts'
 import { isExpr, isRoot, termVars } from './variables.ts'
 
@@ -111,14 +123,9 @@ export class BodyResolver {
         return this.#someIn(expr, scope)
       case 'call':
         if (expr.name === 'assign') return this.#assign(expr, scope)
-        return {
-          ...expr,
-          name: this.#operator(expr.name, scope),
-          operands: expr.operands.map((operand) => this.term(operand, scope)),
-          with: this.#withs(expr.with, scope),
-        }
+        return this.#call(expr, scope)
       case 'term':
-        return { ...expr, term: this.term(expr.term, scope), with: this.#withs(expr.with, scope) }
+        return this.#statement(expr, scope)
       case 'every': {
         const domain = this.term(expr.domain, scope)
         const inner = new Scope(scope)
@@ -142,6 +149,20 @@ export class BodyResolver {
         return { ...expr, left: left.body, right: right.body, with: this.#withs(expr.with, scope) }
       }
     }
+  }
+
+  #call(expr: CallExpr, scope: Scope): Expr {
+    const name = this.#operator(expr.name, scope)
+    const operands = mapped(expr.operands, (operand) => this.term(operand, scope))
+    const withs = this.#withs(expr.with, scope)
+    const same = name === expr.name && operands === expr.operands && withs === expr.with
+    return same ? expr : { ...expr, name, operands, with: withs }
+  }
+
+  #statement(expr: TermExpr, scope: Scope): Expr {
+    const term = this.term(expr.term, scope)
+    const withs = this.#withs(expr.with, scope)
+    return term === expr.term && withs === expr.with ? expr : { ...expr, term, with: withs }
   }
 
   #loopVar(term: VarTerm, scope: Scope): VarTerm {
@@ -363,33 +384,4 @@ export class BodyResolver {
     ]
     return { kind: 'comprehension', of: 'set', key: undefined, value, body, at }
   }
-}
-
-/** The list with every item changed; the list itself when no item changes. */
-export function mapped<T>(items: readonly T[], change: (item: T) => T): readonly T[] {
-  let changed: T[] | undefined
-  for (const [at, item] of items.entries()) {
-    const next = change(item)
-    if (changed === undefined && next !== item) changed = items.slice(0, at)
-    changed?.push(next)
-  }
-  return changed ?? items
-}
-
-/** The variables a pattern would bind, with their places: not those in refs, calls or closures. */
-export function patternVars(term: Term): (readonly [string, Place])[] {
-  switch (term.kind) {
-    case 'var':
-      return [[term.name, term.at]]
-    case 'array':
-      return term.items.flatMap(patternVars)
-    case 'object':
-      return term.entries.flatMap(([, value]) => patternVars(value))
-    default:
-      return []
-  }
-}
-
-function kindName(term: Term): string {
-  return term.kind === 'comprehension' ? `${term.of}comprehension` : term.kind
 }
