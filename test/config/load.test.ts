@@ -112,6 +112,11 @@ describe('a file', () => {
     ['that sets a prototype', `${shortest}__proto__: { admin: true }\n`, { hint: /keys here/ }],
     ['that is empty', '', { hint: /add service/ }],
     ['that is a list', '- 1\n', { hint: /mend the file/ }],
+    [
+      'with a control character in a path',
+      `${shortest}policy: { directory: "a\\0b" }\n`,
+      { hint: /control character/ },
+    ],
     ['that nests without end', `a: ${'['.repeat(60_000)}`, { hint: /./ }],
     ['that is too large', `# ${'x'.repeat(1024 * 1024)}`, { hint: /shorten/ }],
   ]

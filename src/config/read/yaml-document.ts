@@ -15,7 +15,14 @@ import {
   type Node,
   type YAMLError,
 } from 'yaml'
-import type { ConfigFault, Path, Place, Position } from './fault.ts'
+import {
+  formatPath,
+  formatValue,
+  type ConfigFault,
+  type Path,
+  type Place,
+  type Position,
+} from './fault.ts'
 
 /** Bytes of the largest file that is read. */
 export const largestFile = 1024 * 1024
@@ -121,6 +128,18 @@ const unreadable = (file: string, expected: string, got: string, hint: string): 
   locateKey: () => ({ file, ...top }),
 })
 
+const control = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/
+
+/** Where keys or values hold control characters, which no setting needs and which cut paths and logs in two. */
+const controlled = (value: unknown, above: Path): readonly Path[] => {
+  if (typeof value === 'string') return control.test(value) ? [above] : []
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([name, member]) => {
+    const path = [...above, Array.isArray(value) ? Number(name) : name]
+    return control.test(name) ? [path] : controlled(member, path)
+  })
+}
+
 const toValue = (document: Document): { value: unknown; problem: string | undefined } => {
   try {
     return { value: document.toJS({ maxAliasCount: mostAliases }) as unknown, problem: undefined }
@@ -175,20 +194,28 @@ export const readYaml = (file: string, text: string): YamlDocument => {
   )
   const { value, problem } =
     syntax.length > 0 ? { value: undefined, problem: undefined } : toValue(document)
-  const faults =
+  const locate = (path: Path): Place => {
+    const { entry, complete } = walk(document, path)
+    const best = complete ? (entry?.value ?? entry?.key) : entry?.key
+    return { file, ...(placeOf(best, lines) ?? top) }
+  }
+  const controls = controlled(value, []).map((path) => ({
+    ...locate(path),
+    setting: formatPath(path),
+    expected: 'text without control characters',
+    got: formatValue('\u0000'),
+    hint: 'remove the control character',
+  }))
+  const aliases =
     problem === undefined
-      ? syntax
+      ? []
       : unreadable(file, 'few and known aliases', problem, 'write the values instead of aliases')
           .faults
   return {
     file,
     value,
-    faults,
-    locate(path) {
-      const { entry, complete } = walk(document, path)
-      const best = complete ? (entry?.value ?? entry?.key) : entry?.key
-      return { file, ...(placeOf(best, lines) ?? top) }
-    },
+    faults: [...syntax, ...aliases, ...controls],
+    locate,
     locateKey(path) {
       return { file, ...(placeOf(walk(document, path).entry?.key, lines) ?? top) }
     },
