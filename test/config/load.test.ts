@@ -163,6 +163,29 @@ describe('policies', () => {
     ])
   })
 
+  it('get their data from JSON and YAML, each at the path of its folder', () => {
+    const { policies } = load(
+      aConfig(wholeConfig, {
+        'policies/data.json': '{"limits": {"max": 3}}',
+        'policies/teams/data.yaml': 'shop: [orders]',
+      }),
+    )
+    expect(policies.data).toEqual({ limits: { max: 3 }, teams: { shop: ['orders'] } })
+  })
+
+  it('report data that does not parse where it does not', () => {
+    const file = aConfig(wholeConfig, { 'policies/data.json': '{\n  "a": 1,\n  "b": }\n' })
+    expect(faultsOf(file)).toMatchObject([{ line: 3, column: 8, expected: 'JSON' }])
+  })
+
+  it('report a key that two files give', () => {
+    const file = aConfig(wholeConfig, {
+      'policies/data.json': '{"teams": {"shop": 1}}',
+      'policies/teams/data.yaml': 'shop: 2',
+    })
+    expect(faultsOf(file)[0]?.hint).toBe('keep each key in one file')
+  })
+
   it('that are absent are reported', () => {
     const file = aConfig(change('directory: policies\n', 'directory: certs\n'))
     expect(faultsOf(file)).toMatchObject([{ expected: 'at least one *.rego file' }])

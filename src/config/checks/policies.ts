@@ -68,6 +68,32 @@ const place = (
   return true
 }
 
+/** JSON data may be far larger than what people write by hand, so it does not go through the YAML reader. */
+const readJson = (
+  file: string,
+  text: string,
+): { readonly value: unknown; readonly faults: readonly ConfigFault[] } => {
+  try {
+    return { value: JSON.parse(text) as unknown, faults: [] }
+  } catch (error) {
+    const message = error instanceof Error ? error.message : 'no JSON'
+    const at = Number(
+      /at position (\d+)/.exec(message)?.[1] ?? (message.includes('end of') ? text.length : 0),
+    )
+    const before = text.slice(0, at).split('\n')
+    const fault = fileFault(
+      file,
+      'JSON',
+      message.split(/ (?:in JSON )?at position/)[0]!,
+      'mend the syntax',
+    )
+    return {
+      value: undefined,
+      faults: [{ ...fault, line: before.length, column: before.at(-1)!.length + 1 }],
+    }
+  }
+}
+
 /**
  * Reads the folder.
  *
@@ -95,10 +121,11 @@ export const readPolicies = (directory: string, skip: string | undefined): Polic
       modules.push({ file, text })
       continue
     }
-    const document = readYaml(file, text)
-    faults.push(...document.faults)
-    if (document.faults.length > 0) continue
-    const value = document.value
+    const { value, faults: found } = file.endsWith('.json')
+      ? readJson(file, text)
+      : readYaml(file, text)
+    faults.push(...found)
+    if (found.length > 0) continue
     const folders = relative(directory, file).split(sep).slice(0, -1)
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       faults.push(fileFault(file, 'a mapping', 'another value', 'give the data under a key'))
