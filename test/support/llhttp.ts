@@ -13,6 +13,8 @@ export interface RefereeMessage {
   version: string
   complete: boolean
   keepAlive: boolean
+  /** Of an answer; 0 in a request. */
+  status: number
 }
 
 export interface RefereeVerdict {
@@ -37,6 +39,7 @@ interface Exports {
   llhttp_execute(parser: number, data: number, length: number): number
   llhttp_finish(parser: number): number
   llhttp_get_method(parser: number): number
+  llhttp_get_status_code(parser: number): number
   llhttp_method_name(method: number): number
   llhttp_errno_name(errno: number): number
   llhttp_get_error_pos(parser: number): number
@@ -46,6 +49,7 @@ interface Exports {
 }
 
 const requestType = 1
+const responseType = 2
 const pausedUpgrade = 22
 
 interface Collector {
@@ -76,6 +80,7 @@ const imports = {
       version: '',
       complete: false,
       keepAlive: false,
+      status: 0,
     })
     collector.inValue = true
     collector.headersDone = false
@@ -100,11 +105,12 @@ const imports = {
     collector.inValue = true
     return 0
   },
-  wasm_on_headers_complete: (parser: number, _status: number, _upgrade: number, alive: number) => {
+  wasm_on_headers_complete: (parser: number, status: number, _upgrade: number, alive: number) => {
     const message = current()
     message.method = cText(wasm.llhttp_method_name(wasm.llhttp_get_method(parser)))
     message.version = `${wasm.llhttp_get_http_major(parser)}.${wasm.llhttp_get_http_minor(parser)}`
     message.keepAlive = alive === 1
+    message.status = status
     collector.headersDone = true
     return 0
   },
@@ -133,9 +139,14 @@ const load = (): Exports => {
 const wasm = load()
 
 /** Parses the bytes as a server would, in one piece. */
-export const referee = (bytes: Buffer): RefereeVerdict => {
+export const referee = (bytes: Buffer): RefereeVerdict => judge(bytes, requestType)
+
+/** Parses the answers to a GET as a client would, in one piece; the connection ends behind them. */
+export const refereeOfAnswers = (bytes: Buffer): RefereeVerdict => judge(bytes, responseType)
+
+const judge = (bytes: Buffer, type: number): RefereeVerdict => {
   collector = { messages: [], inValue: true, headersDone: false }
-  const parser = wasm.llhttp_alloc(requestType)
+  const parser = wasm.llhttp_alloc(type)
   const memory = wasm.malloc(Math.max(1, bytes.length))
   Buffer.from(wasm.memory.buffer, memory, bytes.length).set(bytes)
   let at = memory
@@ -146,6 +157,7 @@ export const referee = (bytes: Buffer): RefereeVerdict => {
     wasm.llhttp_resume_after_upgrade(parser)
     errno = wasm.llhttp_execute(parser, at, end - at)
   }
+  if (type === responseType && errno === 0) errno = wasm.llhttp_finish(parser)
   const error =
     errno === 0 || errno === pausedUpgrade ? undefined : cText(wasm.llhttp_errno_name(errno))
   wasm.free(memory)

@@ -48,6 +48,7 @@ export const readResponseHead = (text: string, method: string, rules: FieldRules
     const framing = readFraming(fields, bodiless, isOld)
     if ((status === 204 || status < 200) && framing !== none)
       throw bad('has a body that its status forbids')
+    if (status < 200 && fields.close) throw bad('closes before its final head')
     const declaredLength =
       bodiless && framing.kind === 'length' && status !== 204 ? framing.length : undefined
     return {
