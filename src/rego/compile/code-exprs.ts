@@ -14,7 +14,7 @@ import {
 import { constant, type BodyCode, type ValueOf } from './coder.ts'
 import { codeRelation } from './code-relations.ts'
 import { codeTerm } from './code-terms.ts'
-import { codeMatch, codeUnify, equality, slotTerm } from './code-unify.ts'
+import { codeMatch, codeUnify, equalityLink, slotTerm } from './code-unify.ts'
 import { watchExpr } from './code-trace.ts'
 import { codeWith } from './code-with.ts'
 
@@ -170,6 +170,10 @@ function codeCall(code: BodyCode, expr: Expr & { kind: 'call' }): void {
   const output = operands[arity]
   const mockable = code.program.calls.mockable(name)
   if (output === undefined && !mockable) {
+    if (name === 'equal') {
+      code.links.push(equalityLink(inputs[0] as ValueOf, inputs[1] as ValueOf))
+      return undefined
+    }
     const test = comparison(name, inputs)
     if (test !== undefined) {
       code.links.push((next) => (frame) => test(frame) && next(frame))
@@ -220,7 +224,6 @@ function comparison(
 ): ((frame: Frame) => boolean) | undefined {
   const [left, right] = inputs as readonly [ValueOf, ValueOf]
   if (inputs.length !== 2) return undefined
-  if (name === 'equal') return equality(left, right)
   const holds = orders[name]
   if (holds === undefined) return undefined
   return (frame) => {

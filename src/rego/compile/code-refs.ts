@@ -243,10 +243,12 @@ function valueStep(source: ValueOf, key: ValueOf): ValueOf {
   const name = key.constant
   const { slot } = source
   if (typeof name === 'string' && slot !== undefined && isOrdinaryName(name)) {
-    return (frame) => {
+    const valueOf: ValueOf = (frame) => {
       const value = frame[slot]
       return value === undefined ? undefined : lookupOrdinary(value, name)
     }
+    valueOf.member = { slot, name }
+    return valueOf
   }
   if (typeof name === 'string') {
     return (frame) => {

@@ -7,7 +7,8 @@
 import type { Frame } from '../run/documents.ts'
 import type { Term } from '../syntax/tree.ts'
 import { equals, isArray, isObject, objectGet, objectSize, type Value } from '../values.ts'
-import type { BodyCode, ValueOf } from './coder.ts'
+import { lookupOrdinary } from '../run/lookup.ts'
+import type { BodyCode, Link, ValueOf } from './coder.ts'
 import { codeRef } from './code-refs.ts'
 import { codeInner, groundTerm, isGround } from './code-terms.ts'
 
@@ -191,8 +192,29 @@ export function slotTerm(code: BodyCode, slot: number, like: Term): Term {
 }
 
 function compareTerms(code: BodyCode, left: Term, right: Term): void {
-  const test = equality(groundTerm(code, left), groundTerm(code, right))
-  code.links.push((next) => (frame) => test(frame) && next(frame))
+  code.links.push(equalityLink(groundTerm(code, left), groundTerm(code, right)))
+}
+
+/** The link that goes on when both values exist and are equal. */
+export function equalityLink(left: ValueOf, right: ValueOf): Link {
+  if (left.member !== undefined) return memberLink(left.member, right)
+  if (right.member !== undefined) return memberLink(right.member, left)
+  const test = equality(left, right)
+  return (next) => (frame) => test(frame) && next(frame)
+}
+
+/** `x.name == value`, which loops over objects consist of, in one step. */
+function memberLink(
+  { slot, name }: { readonly slot: number; readonly name: string },
+  other: ValueOf,
+): Link {
+  return (next) => (frame) => {
+    const value = frame[slot]
+    const a = value === undefined ? undefined : lookupOrdinary(value, name)
+    if (a === undefined) return false
+    const b = other(frame)
+    return b !== undefined && (a === b || (typeof a !== 'string' && equals(a, b))) && next(frame)
+  }
 }
 
 /** True when both values exist and are equal. */

@@ -22,6 +22,8 @@ export type ValueOf = ((frame: Frame) => Value | undefined) & {
   constant?: Value
   /** The slot it reads, when it does nothing else. */
   slot?: number
+  /** The member of a slot's value it reads, when it does nothing else; the name is an ordinary one. */
+  member?: { readonly slot: number; readonly name: string }
 }
 
 export interface Program {
