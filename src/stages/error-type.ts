@@ -19,6 +19,7 @@ const byCode: Partial<Record<Code, ErrorType>> = {
   'hop.identity-mismatch': 'identity_mismatch',
   'hop.unavailable': 'connect_failed',
   'api.undeclared': 'undeclared_host',
+  'api.connect': 'undeclared_operation',
   'api.operation': 'undeclared_operation',
   'api.caller': 'caller_not_listed',
   'api.data-class': 'data_class',

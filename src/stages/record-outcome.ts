@@ -21,6 +21,7 @@ import type { ServerRequest } from '../wire/message.ts'
 import type { Authorized } from './authorize.ts'
 import type { Traced } from './continue-trace.ts'
 import { errorTypeOf } from './error-type.ts'
+import { grpcMethodOf, grpcStatusName, isGrpcCall, isGrpcError } from './grpc-call.ts'
 
 /** Where outcomes go. */
 export interface Recorders {
@@ -85,6 +86,11 @@ const endSpan = (
       [attribute.requestBytes]: outcome.requestBytes,
       [attribute.responseBytes]: outcome.responseBytes,
     })
+    const rpc = rpcOf(x, outcome, names)
+    if (rpc !== undefined) {
+      span.rename(rpc.name)
+      span.setAll(rpc.attributes)
+    }
     if (refusal !== undefined) {
       span.event(event.refused, {
         [attribute.code]: refusal.code,
@@ -95,13 +101,52 @@ const endSpan = (
       span.event(event.wouldRefuse, { [attribute.code]: x.policy.wouldDeny })
     }
   }
+  const grpcStatus = grpcStatusIn(x, outcome)
+  const grpcFailed = grpcStatus !== undefined && isGrpcError(names.kind, grpcStatus)
   const httpError = status !== undefined && statusOf(names.kind, status) === 'error'
-  const failed = httpError || (refusal !== undefined && names.kind === 'client')
+  const failed = httpError || grpcFailed || (refusal !== undefined && names.kind === 'client')
   span.end({
     status: failed ? 'error' : 'unset',
     errorType:
-      refusal !== undefined ? errorTypeOf(refusal.code) : httpError ? `${status}` : undefined,
+      refusal !== undefined
+        ? errorTypeOf(refusal.code)
+        : grpcFailed
+          ? grpcStatusName(grpcStatus)
+          : httpError
+            ? `${status}`
+            : undefined,
   })
+}
+
+/** The status that the gRPC caller was given: the callee's, or that of our refusal. */
+const grpcStatusIn = (x: Exchange & Known, outcome: Outcome): number | undefined => {
+  if (x.request === undefined || !isGrpcCall(x.request.head)) return undefined
+  return outcome.refusal?.entry.grpc ?? outcome.grpcStatus
+}
+
+/**
+ * What a span of a gRPC call carries besides (semantic conventions 1.45, "RPC"). A method counts as known when the
+ * configuration spells it out; any other is `_OTHER`, because the caller chose its name.
+ */
+const rpcOf = (
+  x: Exchange & Known,
+  outcome: Outcome,
+  names: OutcomeNames,
+): { readonly name: string; readonly attributes: Attributes } | undefined => {
+  if (x.request === undefined || !isGrpcCall(x.request.head)) return undefined
+  const { path, segments } = x.request.head.target
+  const method = grpcMethodOf(segments)
+  const known = method !== undefined && names.template === path ? method : undefined
+  const status = grpcStatusIn(x, outcome)
+  return {
+    name: known ?? 'grpc',
+    attributes: {
+      [attribute.rpcSystem]: 'grpc',
+      [attribute.rpcMethod]: known ?? '_OTHER',
+      [attribute.rpcMethodOriginal]: known === undefined ? (method ?? path) : undefined,
+      [attribute.rpcStatus]: status === undefined ? undefined : grpcStatusName(status),
+    },
+  }
 }
 
 const recordMetrics = (

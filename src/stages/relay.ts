@@ -14,6 +14,7 @@ import type { Origin, OutgoingCall, OutgoingRequest, RequestOptions } from '../w
 import type { Pool } from '../wire/pool.ts'
 import { tunnel, type TunnelLimits } from '../wire/tunnel.ts'
 import { WireError } from '../wire/wire-error.ts'
+import { grpcStatusOf } from './grpc-call.ts'
 
 /** Hands the answer on, as it is or changed, or refuses it. Exactly one of the two is called, once. */
 export interface AnswerDecision {
@@ -50,17 +51,23 @@ export const relay = (
   let call: OutgoingCall | undefined
   let finished = false
 
-  const finish = (status: number | undefined, responseBytes: number, failure?: Refusal): void => {
+  const finish = (
+    status: number | undefined,
+    responseBytes: number,
+    failure?: Refusal,
+    grpcStatus?: number,
+  ): void => {
     if (finished) return
     finished = true
-    done({ status, requestBytes: request.bytesReceived, responseBytes }, failure)
+    done({ status, requestBytes: request.bytesReceived, responseBytes, grpcStatus }, failure)
   }
 
   const pass = (head: ResponseHead, body: BodySource | Buffer | undefined): void => {
     if (finished) return
     request.respond(head, body, (outcome) => {
       const failure = outcome.error === undefined ? undefined : interrupted(outcome.error, plan)
-      finish(outcome.status, outcome.bytes, failure)
+      const end = outcome.trailers?.has('grpc-status') === true ? outcome.trailers : head.headers
+      finish(outcome.status, outcome.bytes, failure, grpcStatusOf(end))
     })
   }
 
@@ -92,7 +99,7 @@ export const relay = (
           try {
             plan.onAnswer(head, body, { pass, refuse })
           } catch (thrown) {
-            refuse(thrown instanceof Refusal ? thrown : new Bug(thrown))
+            refuse(refusalOf(thrown, plan))
           }
         },
         onInterim: (status, headers) => request.inform(status, headers),
@@ -113,6 +120,11 @@ export const relay = (
     finish(undefined, 0, new Refusal('sidecar.cancelled'))
   })
   send(plan.origin)
+}
+
+const refusalOf = (thrown: unknown, plan: RelayPlan): Refusal => {
+  if (thrown instanceof Refusal) return thrown
+  return thrown instanceof WireError ? plan.faultOf(thrown) : new Bug(thrown)
 }
 
 /** An answer that broke off: the caller's doing, or the origin's. */

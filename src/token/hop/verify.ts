@@ -5,7 +5,6 @@
  * issuer to trust and no key to distribute; a token that was taken from another workload fails here whatever it says.
  * It does not judge the peer's certificate, which was done when the connection was made, nor the user's token.
  */
-import { hash } from 'node:crypto'
 import { parseSpiffeId } from '../../identity/spiffe-id.ts'
 import { BoundedCache } from '../bounded-cache.ts'
 import { maxTokenLength, parseClaims, parseToken } from '../parse.ts'
@@ -13,6 +12,7 @@ import type { HopSection } from '../section.ts'
 import { algorithmOfKey, verifySignature } from '../signature.ts'
 import { isJsonObject } from '../strict-json.ts'
 import { TokenError, tokenFingerprint } from '../token-error.ts'
+import { tokenHash } from '../token-hash.ts'
 import type { Claims, TokenClock, TokenPeer, VerifiedCaller } from '../verified-token.ts'
 import { hopTokenType, maxChainLength, maxHopLifetimeMs } from './hop-token.ts'
 import type { HopExpectation } from './hop-token.ts'
@@ -126,7 +126,7 @@ export class HopVerifier {
 
   #recall(token: string, peer: TokenPeer, audience: string): VerifiedCaller {
     const now = this.#clock.now()
-    const key = `${hash('sha256', token, 'base64url')} ${peer.thumbprint}`
+    const key = `${tokenHash(token)} ${peer.thumbprint}`
     const known = this.#remembered.get(key)
     if (
       known !== undefined &&

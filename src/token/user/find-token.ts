@@ -95,22 +95,3 @@ export const findToken = (
   }
   return found
 }
-
-const bearer: TokenPlace = { header: 'authorization', scheme: 'bearer', providers: [] }
-
-/**
- * The user token that a request carries, whether or not it is acceptable and whoever it is for; undefined when there is
- * none that can be told apart. Both ends of a hop use it, so that they agree on what `ath` covers.
- */
-export const carriedToken = (
-  headers: HeaderView,
-  places: readonly TokenPlace[],
-): string | undefined => {
-  for (const { header, scheme } of [...places, bearer]) {
-    const [value, second] = headers.all(header)
-    if (value === undefined || second !== undefined) continue
-    const token = tokenAfter(value, scheme)
-    if (token !== undefined && token !== '') return token
-  }
-  return undefined
-}

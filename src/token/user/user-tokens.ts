@@ -5,7 +5,6 @@
  * sources and what is remembered. A token that was seen before, or whose key is known, is judged without a promise; only
  * a key that may have to be fetched makes one. Who the peer is and what policy says of the claims is decided elsewhere.
  */
-import { hash } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { BoundedCache } from '../bounded-cache.ts'
 import { keyDocumentOf } from '../keys/key-documents.ts'
@@ -16,6 +15,7 @@ import type { ParsedToken } from '../parse.ts'
 import type { ProviderSection, TokenRequirement, TokensSection } from '../section.ts'
 import { verifySignature } from '../signature.ts'
 import { TokenError } from '../token-error.ts'
+import { tokenHash } from '../token-hash.ts'
 import type {
   Claims,
   FetchDocument,
@@ -25,7 +25,7 @@ import type {
 } from '../verified-token.ts'
 import { claimHeaders } from './claim-headers.ts'
 import { judgeClaims } from './claims.ts'
-import { carriedToken, findToken, placesOf } from './find-token.ts'
+import { findToken, placesOf } from './find-token.ts'
 import type { FoundToken, TokenPlace } from './find-token.ts'
 import { checkRequirement } from './requirement.ts'
 
@@ -81,9 +81,6 @@ const keysRetryMs = 5_000
 export class UserTokens {
   readonly #providers: ReadonlyMap<string, Provider>
   readonly #clock: TokenClock
-  readonly #places: readonly TokenPlace[]
-  #lastToken = ''
-  #lastDigest = ''
 
   constructor({ section, fetchDocument, clock, onEvent }: UserTokensParts) {
     this.#clock = clock
@@ -110,18 +107,6 @@ export class UserTokens {
         ]
       }),
     )
-    this.#places = placesOf(
-      [...this.#providers.values()].map(({ name, section: own }) => [name, own]),
-    )
-  }
-
-  /**
-   * The hash of the user token that a request carries, for the `ath` of a hop token at either end of the hop; undefined
-   * when it carries none. The token need not be valid, nor meant for us.
-   */
-  carriedHash(headers: HeaderView): string | undefined {
-    const token = carriedToken(headers, this.#places)
-    return token === undefined ? undefined : this.#digest(token)
   }
 
   /** Starts loading keys; resolves when each provider has loaded them once or failed to. Never rejects. */
@@ -190,7 +175,7 @@ export class UserTokens {
     if (found.token.length > maxTokenLength) {
       throw new TokenError('too-large', `the token is longer than ${maxTokenLength} characters`)
     }
-    const digest = this.#digest(found.token)
+    const digest = tokenHash(found.token)
     const finish = (token: VerifiedToken): VerifiedToken =>
       this.#finish(token, requirement, thumbprint)
     try {
@@ -204,14 +189,6 @@ export class UserTokens {
     } catch (error) {
       throw described(error, digest)
     }
-  }
-
-  /** One request asks twice for the hash of its token; the second time costs a comparison. */
-  #digest(token: string): string {
-    if (token === this.#lastToken) return this.#lastDigest
-    this.#lastDigest = hash('sha256', token, 'base64url')
-    this.#lastToken = token
-    return this.#lastDigest
   }
 
   /** A token that was verified before and would be again: same keys, and now within its time. */

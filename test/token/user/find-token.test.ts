@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { carriedToken, findToken, placesOf } from '../../../src/token/user/find-token.ts'
+import { findToken, placesOf } from '../../../src/token/user/find-token.ts'
 import { codeOf, headersOf, providerOf } from '../../support/tokens.ts'
 
 const places = placesOf([
@@ -48,12 +48,4 @@ describe('finding the user token', () => {
   })
 })
 
-describe('the token that a hop token covers', () => {
-  it('is the one that would be verified, or else the bearer token, and none in doubt', () => {
-    expect(carriedToken(headersOf({ authorization: 'Bearer abc' }), [])).toBe('abc')
-    expect(carriedToken(headersOf({ 'x-partner-token': 'abc' }), places)).toBe('abc')
-    expect(carriedToken(headersOf({ authorization: 'Basic abc' }), places)).toBeUndefined()
-    expect(carriedToken(headersOf({ authorization: ['Bearer a', 'Bearer b'] }), [])).toBeUndefined()
-    expect(carriedToken(headersOf({}), places)).toBeUndefined()
-  })
-})
+describe('the token that a hop token covers', () => {})
