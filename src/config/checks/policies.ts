@@ -77,21 +77,44 @@ const readJson = (
     return { value: JSON.parse(text) as unknown, faults: [] }
   } catch (error) {
     const message = error instanceof Error ? error.message : 'no JSON'
-    const at = Number(
-      /at position (\d+)/.exec(message)?.[1] ?? (message.includes('end of') ? text.length : 0),
-    )
-    const before = text.slice(0, at).split('\n')
-    const fault = fileFault(
-      file,
-      'JSON',
-      message.split(/ (?:in JSON )?at position/)[0]!,
-      'mend the syntax',
-    )
+    const got = message.split(/,? (?:in JSON )?(?:at position|\.\.\."|")/)[0]!
+    const before = text.slice(0, brokenAt(text)).split('\n')
     return {
       value: undefined,
-      faults: [{ ...fault, line: before.length, column: before.at(-1)!.length + 1 }],
+      faults: [
+        {
+          ...fileFault(file, 'JSON', got.charAt(0).toLowerCase() + got.slice(1), 'mend the syntax'),
+          line: before.length,
+          column: before.at(-1)!.length + 1,
+        },
+      ],
     }
   }
+}
+
+/** True when the text only lacks its end: it may be the beginning of JSON. */
+const mayGoOn = (text: string): boolean => {
+  try {
+    JSON.parse(text)
+    return true
+  } catch (error) {
+    const message = error instanceof Error ? error.message : ''
+    const position = /at position (\d+)/.exec(message)?.[1]
+    if (position !== undefined && !message.startsWith('Unterminated'))
+      return Number(position) >= text.length
+    return /^(?:Unexpected end|Unterminated)/.test(message)
+  }
+}
+
+/** Where JSON stops being JSON; the parser does not always say, so its longest good beginning is looked for. */
+const brokenAt = (text: string): number => {
+  let [good, bad] = [0, text.length]
+  while (good + 1 < bad) {
+    const middle = (good + bad) >> 1
+    if (mayGoOn(text.slice(0, middle))) good = middle
+    else bad = middle
+  }
+  return good
 }
 
 /**
