@@ -26,7 +26,7 @@ import type {
 import { claimHeaders } from './claim-headers.ts'
 import { judgeClaims } from './claims.ts'
 import { findToken, placesOf } from './find-token.ts'
-import type { FoundToken, TokenPlace } from './find-token.ts'
+import type { FoundToken } from './find-token.ts'
 import { checkRequirement } from './requirement.ts'
 
 /** What {@link UserTokens} is built from. */

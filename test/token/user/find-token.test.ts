@@ -47,5 +47,3 @@ describe('finding the user token', () => {
     expect(await codeOf(() => findToken(headersOf(headers), places))).toBe(code)
   })
 })
-
-describe('the token that a hop token covers', () => {})
