@@ -109,7 +109,9 @@ const verify = (
 ): void => {
   const chain = chainOf(socket)
   try {
-    verifyServer(chain, host, tls.roots, now, { rules: 'tolerant' })
+    verifyServer(chain, host, tls.roots, now, {
+      rules: entry?.tls.ca === undefined ? 'strict' : 'tolerant',
+    })
   } catch (thrown) {
     if (!(thrown instanceof IdentityError)) throw thrown
     throw new WireError('tls-failed', `${host}: ${thrown.detail}`, 'safe', thrown)
