@@ -7,19 +7,37 @@
 import { WireError } from './wire-error.ts'
 
 const nameGrammar = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-const valueGrammar = /^[\t\x20-\x7e\x80-\xff]*$/
+const badValueByte = /[^\t\x20-\x7e\x80-\xff]/
 
 /** Fields that only the codec writes: a second hand on framing is how requests are smuggled. */
 const codecNames =
   /^(?:host|content-length|transfer-encoding|connection|keep-alive|proxy-connection|te|trailer|upgrade|http2-settings|expect)$/i
 
-/** Throws `malformed` unless name and value can stand in a message without being read as something else. */
-export const checkedHeader = (name: string, value: string): void => {
+/** Names that were checked before: the same few are set on every request. */
+const goodNames = new Map<string, string>()
+const goodNamesKept = 1_024
+
+/** The name in lower case. Throws `malformed` for what is not a token, or is written by the codec alone. */
+const checkedName = (name: string): string => {
+  const known = goodNames.get(name)
+  if (known !== undefined) return known
   if (!nameGrammar.test(name)) throw new WireError('malformed', 'a header name is not a token')
-  if (!valueGrammar.test(value))
-    throw new WireError('malformed', `header ${name} holds a control or non-latin1 character`)
   if (codecNames.test(name))
     throw new WireError('malformed', `header ${name} is written by the codec and cannot be set`)
+  const lower = name.toLowerCase()
+  if (goodNames.size < goodNamesKept) goodNames.set(name, lower)
+  return lower
+}
+
+/**
+ * Gives the name in lower case. Throws `malformed` unless name and value can stand in a message without being read as
+ * something else.
+ */
+export const checkedHeader = (name: string, value: string): string => {
+  const lower = checkedName(name)
+  if (badValueByte.test(value))
+    throw new WireError('malformed', `header ${name} holds a control or non-latin1 character`)
+  return lower
 }
 
 export class HeaderList {
@@ -71,16 +89,14 @@ export class HeaderList {
 
   /** Removes every field of the name, then adds one at the end. Throws `malformed` outside the grammar. */
   set(name: string, value: string): void {
-    checkedHeader(name, value)
-    const lower = name.toLowerCase()
-    this.delete(lower)
+    const lower = checkedHeader(name, value)
+    if (this.has(lower)) this.delete(lower)
     this.#fields.push(lower, value)
   }
 
   /** Adds a field at the end. Throws `malformed` outside the grammar. */
   add(name: string, value: string): void {
-    checkedHeader(name, value)
-    this.#fields.push(name.toLowerCase(), value)
+    this.#fields.push(checkedHeader(name, value), value)
   }
 
   /** Removes every field of the name; says whether there was one. */
