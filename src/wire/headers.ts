@@ -33,7 +33,7 @@ const checkedName = (name: string): string => {
  * Gives the name in lower case. Throws `malformed` unless name and value can stand in a message without being read as
  * something else.
  */
-export const checkedHeader = (name: string, value: string): string => {
+const checkedHeader = (name: string, value: string): string => {
   const lower = checkedName(name)
   if (badValueByte.test(value))
     throw new WireError('malformed', `header ${name} holds a control or non-latin1 character`)
