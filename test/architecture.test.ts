@@ -118,7 +118,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'stages',
     ...libraries,
   ],
-  cli: ['sidecar.ts', 'config', 'exchange/codes.ts', 'compose/policy.ts', ...libraries],
+  cli: ['sidecar.ts', 'config', 'exchange/codes.ts', 'kubernetes', ...libraries],
 }
 
 const isAllowed = (source: Source, target: string): boolean => {

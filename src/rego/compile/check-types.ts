@@ -6,7 +6,7 @@
 import type { ErrorList } from '../errors.ts'
 import { placeCol, placeRow, type Body, type Expr, type Place, type Term } from '../syntax/tree.ts'
 import type { ResolvedRule } from './resolve.ts'
-import { anything, kindsOf, signatureOf, type Kinds } from './types.ts'
+import { anything, kindsOf, signatureOf, type Kinds } from './kinds.ts'
 import { closuresOf } from './variables.ts'
 
 type Complain = (message: string, at: Place) => void
