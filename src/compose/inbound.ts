@@ -64,6 +64,7 @@ export const openInbound = async (
       origin: appOrigin(section),
       ownId,
       tunnelLimits: wire.tunnelLimits,
+      monotonic: world.monotonic,
       watchUpgrade: (facts, end) => core.watchUpgrade(facts, end),
     },
     record: recordInbound(telemetry.recorders, telemetry.pseudonym),
@@ -104,6 +105,7 @@ const prepareChecks = (
 }
 
 const appOrigin = ({ app }: InboundSection): Origin => ({
+  protocol: app.protocol,
   key: originKey({
     scheme: 'http',
     host: app.address.host,
@@ -111,6 +113,7 @@ const appOrigin = ({ app }: InboundSection): Origin => ({
     addresses: [app.address.host],
     clientIdentity: '',
     trustSet: '',
+    protocol: app.protocol,
   }),
   maxConnections: app.max_connections,
   dial: async (signal) => {

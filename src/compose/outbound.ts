@@ -15,7 +15,7 @@ import type { OutboundSection } from '../outbound/section.ts'
 import type { RateLimiter } from '../stages/limit-rate.ts'
 import { HopMinter } from '../token/hop/mint.ts'
 import type { ServerRequest } from '../wire/message.ts'
-import { originKey, type Origin } from '../wire/origin.ts'
+import { originKey, type Origin, type OriginProtocol } from '../wire/origin.ts'
 import type { Pool } from '../wire/pool.ts'
 import { WireError } from '../wire/wire-error.ts'
 import type { Core } from './foundation.ts'
@@ -63,6 +63,7 @@ export const openOutbound = (config: SidecarConfig, core: Core, limiter: RateLim
       pool,
       originOf: originsOf(core, pool),
       tunnelLimits: core.wire.tunnelLimits,
+      monotonic: world.monotonic,
     },
     record: recordOutbound(telemetry.recorders, ownId),
   })
@@ -96,13 +97,24 @@ const makeServices = (
 
 /** Origins by service, endpoint and identity, so that the key of a pool is not made for each request. */
 const originsOf = (core: Core, pool: Pool) => {
-  const known = new WeakMap<WorkloadIdentity, WeakMap<MeshService, Map<Endpoint, Origin>>>()
-  return (service: MeshService, endpoint: Endpoint, identity: WorkloadIdentity): Origin => {
+  type Origins = WeakMap<WorkloadIdentity, WeakMap<MeshService, Map<Endpoint, Origin>>>
+  const byProtocol: Readonly<Record<OriginProtocol, Origins>> = {
+    http1: new WeakMap(),
+    http2: new WeakMap(),
+  }
+  return (
+    service: MeshService,
+    endpoint: Endpoint,
+    identity: WorkloadIdentity,
+    protocol: OriginProtocol,
+  ): Origin => {
+    const known = byProtocol[protocol]
     const byService = known.get(identity) ?? new WeakMap<MeshService, Map<Endpoint, Origin>>()
     known.set(identity, byService)
     const byEndpoint = byService.get(service) ?? new Map<Endpoint, Origin>()
     byService.set(service, byEndpoint)
-    const origin = byEndpoint.get(endpoint) ?? makeOrigin(core, pool, service, endpoint, identity)
+    const origin =
+      byEndpoint.get(endpoint) ?? makeOrigin(core, pool, service, endpoint, identity, protocol)
     byEndpoint.set(endpoint, origin)
     return origin
   }
@@ -117,6 +129,7 @@ const makeOrigin = (
   { settings }: MeshService,
   endpoint: Endpoint,
   identity: WorkloadIdentity,
+  protocol: OriginProtocol,
 ): Origin => {
   const key = originKey({
     scheme: 'https',
@@ -125,6 +138,7 @@ const makeOrigin = (
     addresses: [endpoint.host],
     clientIdentity: identity.thumbprint,
     trustSet: settings.spiffe_id,
+    protocol,
   })
   const dial = async (signal: AbortSignal) => {
     try {
@@ -136,10 +150,14 @@ const makeOrigin = (
         host: endpoint.host,
         port: endpoint.port,
         expected: [settings.spiffe_id],
-        protocols: ['http/1.1'],
+        protocols: [protocol === 'http2' ? 'h2' : 'http/1.1'],
         timeoutMs: settings.timeouts.connect,
         signal,
       })
+      if (protocol === 'http2' && socket.alpnProtocol !== 'h2') {
+        socket.destroy()
+        throw new WireError('tls-failed', 'the peer does not speak HTTP/2', 'safe')
+      }
       // A connection that outlives the trust in its peer takes no more calls; calls in hand finish, streams are cut.
       const unwatch = core.peerWatch.watch(peer, () => {
         pool.dropAll(key)
@@ -151,7 +169,7 @@ const makeOrigin = (
       throw wireErrorOf(thrown)
     }
   }
-  return { key, maxConnections: settings.pool.max_connections, dial }
+  return { key, protocol, maxConnections: settings.pool.max_connections, dial }
 }
 
 const wireErrorOf = (thrown: unknown): WireError => {

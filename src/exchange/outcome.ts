@@ -8,6 +8,8 @@ export interface Delivery {
   readonly status: number | undefined
   readonly requestBytes: number
   readonly responseBytes: number
+  /** Code of a gRPC answer, where the caller was given one. */
+  readonly grpcStatus?: number | undefined
 }
 
 /** The end of one exchange. */

@@ -7,6 +7,7 @@ import type { Peer } from '../identity/peer.ts'
 import { changedTarget, changeHeaders } from '../stages/apply-changes.ts'
 import type { Permit } from '../stages/authorize.ts'
 import { writeTrace, type Traced } from '../stages/continue-trace.ts'
+import { callOptions, isGrpcCall } from '../stages/grpc-call.ts'
 import { relay } from '../stages/relay.ts'
 import { isForged } from '../stages/strip-headers.ts'
 import { wireFault } from '../stages/wire-fault.ts'
@@ -26,6 +27,8 @@ export interface AppParts {
   /** Our own SPIFFE ID, for `By` in XFCC. */
   readonly ownId: () => string
   readonly tunnelLimits: TunnelLimits
+  /** Milliseconds of the wheel's clock, for deadlines. */
+  readonly monotonic: () => number
   /** Ends an upgraded connection when what it stands on ends. */
   readonly watchUpgrade: (facts: Needs, end: (reason: string) => void) => void
 }
@@ -50,7 +53,7 @@ export const forwardToApp = (parts: AppParts): Forward<Needs> => ({
     const upgrade = route.upgrade.some((protocol) => protocol === request.head.upgrade)
       ? request.head.upgrade
       : undefined
-    if (upgrade !== undefined) request.allowStreaming()
+    if (upgrade !== undefined || isGrpcCall(request.head)) request.allowStreaming()
     relay(
       x,
       {
@@ -64,7 +67,7 @@ export const forwardToApp = (parts: AppParts): Forward<Needs> => ({
           upgrade,
         },
         body: x.body,
-        options: { responseTimeoutMs: route.timeout },
+        options: callOptions(request.head, route.timeout, parts.monotonic),
         tunnelLimits: upgrade === undefined ? undefined : parts.tunnelLimits,
         faultOf: (error) => wireFault('app', error),
         onUpgraded: (end) => parts.watchUpgrade(x, end),

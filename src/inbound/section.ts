@@ -84,9 +84,11 @@ export const inboundSection = z
       .strictObject({
         address: address().describe('Address of the application beside the sidecar'),
         protocol: z
-          .enum(['http1'])
+          .enum(['http1', 'http2'])
           .default('http1')
-          .describe('Protocol that the application speaks'),
+          .describe(
+            'Protocol that the application speaks: HTTP/1.1, or HTTP/2 with prior knowledge, which gRPC needs',
+          ),
         connect_timeout: duration().prefault('1s').describe('Time to connect to the application'),
         max_connections: z
           .int()

@@ -14,7 +14,9 @@ import { replyTo } from '../exchange/reply.ts'
 import type { Address } from '../units.ts'
 import { HeaderList } from '../wire/headers.ts'
 import { serveHttp1, type Http1ServerOptions } from '../wire/http1/server.ts'
-import type { ServerConnection, ServerRequest } from '../wire/message.ts'
+import { recognizeProtocol } from '../wire/http2/prior-knowledge.ts'
+import { serveHttp2 } from '../wire/http2/server.ts'
+import type { ServerRequest } from '../wire/message.ts'
 import type { WireError } from '../wire/wire-error.ts'
 import { beginExchange, replyToHead, type RefusedHead } from './begin-exchange.ts'
 import { Connections } from './connections.ts'
@@ -57,6 +59,7 @@ export const openAppListener = (
   return listen(server, parts.address, connections)
 }
 
+/** HTTP/1.1, or HTTP/2 with prior knowledge: the first bytes say which. */
 const serve = (
   socket: Socket,
   parts: AppListenerParts,
@@ -64,29 +67,31 @@ const serve = (
   mode: Http1ServerOptions['mode'],
   onRequest: (request: ServerRequest) => void,
 ): void => {
-  const connection: ServerConnection = serveHttp1(
-    socket,
-    { ...parts.http, mode, scheme: 'http' },
-    {
-      onRequest,
-      onRefused: (error) => {
-        const refusal = parts.faultOf(error)
-        const id = randomUUID()
-        const direction: Direction = 'egress'
-        parts.onRefusedHead({
-          id,
-          direction,
-          refusal,
-          remoteAddress: connection.remoteAddress,
-          peer: undefined,
-        })
-        return replyToHead(id, direction, 'app', refusal)
-      },
-      onBug: parts.onBug,
-      onClosed: (closed) => connections.remove(closed),
-    },
-  )
-  connections.add(connection)
+  const { wheel, timeouts } = parts.http
+  connections.await(socket)
+  recognizeProtocol(socket, { wheel, timeoutMs: timeouts.headers }, (protocol) => {
+    const speak = protocol === 'http2' ? serveHttp2 : serveHttp1
+    connections.add(
+      speak(
+        socket,
+        { ...parts.http, mode, scheme: 'http' },
+        {
+          onRequest,
+          onRefused: (error, { remoteAddress }) => refuseHead(error, remoteAddress, parts),
+          onBug: parts.onBug,
+          onClosed: (closed) => connections.remove(closed),
+        },
+      ),
+    )
+  })
+}
+
+const refuseHead = (error: WireError, remoteAddress: string, parts: AppListenerParts) => {
+  const refusal = parts.faultOf(error)
+  const id = randomUUID()
+  const direction: Direction = 'egress'
+  parts.onRefusedHead({ id, direction, refusal, remoteAddress, peer: undefined })
+  return replyToHead(id, direction, 'app', refusal)
 }
 
 const route = (

@@ -1,9 +1,12 @@
 /** The open connections of one listener: counted, bounded, and ended together when the sidecar stops. */
+import type { Socket } from 'node:net'
 import type { ServerConnection } from '../wire/message.ts'
 
 /** Keeps the connections that HTTP is spoken on. */
 export class Connections {
   readonly #open = new Set<ServerConnection>()
+  /** Sockets that said nothing yet, so that nobody knows what they speak. */
+  readonly #silent = new Set<Socket>()
   #draining = false
   #whenEmpty: (() => void) | undefined
 
@@ -18,7 +21,18 @@ export class Connections {
     return busy
   }
 
+  /** Keeps a socket until `add` is called with its connection, or it closes. */
+  await(socket: Socket): void {
+    if (this.#draining) {
+      socket.destroy()
+      return
+    }
+    this.#silent.add(socket)
+    socket.once('close', () => this.#silent.delete(socket))
+  }
+
   add(connection: ServerConnection): void {
+    this.#silent.delete(connection.socket)
     this.#open.add(connection)
     if (this.#draining) connection.drain()
   }
@@ -33,6 +47,7 @@ export class Connections {
     this.#draining = true
     return new Promise((resolve) => {
       this.#whenEmpty = resolve
+      this.#endSilent()
       for (const connection of this.#open) connection.drain()
       if (this.#open.size === 0) resolve()
     })
@@ -40,6 +55,12 @@ export class Connections {
 
   /** Ends every connection now. */
   destroy(): void {
+    this.#endSilent()
     for (const connection of this.#open) connection.destroy()
+  }
+
+  #endSilent(): void {
+    for (const socket of this.#silent) socket.destroy()
+    this.#silent.clear()
   }
 }

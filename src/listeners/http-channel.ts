@@ -32,6 +32,6 @@ class HttpChannel implements Channel {
   }
 
   abort(): void {
-    this.#request.connection.destroy()
+    this.#request.abort()
   }
 }

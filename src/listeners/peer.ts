@@ -1,6 +1,6 @@
 /**
  * The door that faces the mesh: mutual TLS 1.3, a verified SPIFFE identity before the first byte is read, and
- * nothing in plaintext. Hands each request to the line that it was given.
+ * nothing in plaintext. ALPN chooses between HTTP/2 and HTTP/1.1; both give the same requests. Hands each request to the line that it was given.
  *
  * A connection whose peer is no longer trusted finishes what it has begun and takes no more.
  */
@@ -15,6 +15,7 @@ import type { TrustBundles } from '../identity/trust-bundle.ts'
 import type { Address } from '../units.ts'
 import { Refusal } from '../exchange/refusal.ts'
 import { serveHttp1, type Http1ServerOptions } from '../wire/http1/server.ts'
+import { serveHttp2 } from '../wire/http2/server.ts'
 import type { ServerRequest } from '../wire/message.ts'
 import type { WireError } from '../wire/wire-error.ts'
 import { beginExchange, replyToHead, type RefusedHead } from './begin-exchange.ts'
@@ -48,7 +49,7 @@ export const openPeerListener = (parts: PeerListenerParts): Promise<Listener> =>
   const connections = new Connections()
   const server: Server = createMeshServer({
     ...parts.tls,
-    protocols: ['http/1.1'],
+    protocols: ['h2', 'http/1.1'],
     handshakeTimeoutMs: parts.handshakeTimeoutMs,
     maxHandshakes: parts.maxHandshakes,
     onPeer: (socket, peer) => serve(socket, peer, parts, connections),
@@ -66,7 +67,8 @@ const serve = (
 ): void => {
   const context: PeerContext = { peer, trustedUnder: parts.tls.trust.current }
   let unwatch = (): void => undefined
-  const connection = serveHttp1(
+  const serveProtocol = socket.alpnProtocol === 'h2' ? serveHttp2 : serveHttp1
+  const connection = serveProtocol(
     socket,
     { ...parts.http, mode: 'server', scheme: 'https', context },
     {

@@ -7,11 +7,12 @@ import type { WorkloadIdentity } from '../identity/workload-identity.ts'
 import { changedTarget, changeHeaders } from '../stages/apply-changes.ts'
 import type { Permit } from '../stages/authorize.ts'
 import { writeTrace, type Traced } from '../stages/continue-trace.ts'
+import { callOptions, isGrpcCall } from '../stages/grpc-call.ts'
 import { relay } from '../stages/relay.ts'
 import { isForged } from '../stages/strip-headers.ts'
 import { wireFault } from '../stages/wire-fault.ts'
 import type { ServerRequest } from '../wire/message.ts'
-import type { Origin } from '../wire/origin.ts'
+import type { Origin, OriginProtocol } from '../wire/origin.ts'
 import type { Pool } from '../wire/pool.ts'
 import type { TunnelLimits } from '../wire/tunnel.ts'
 import type { WireError } from '../wire/wire-error.ts'
@@ -27,8 +28,11 @@ export interface PeerParts {
     service: MeshService,
     endpoint: Endpoint,
     identity: WorkloadIdentity,
+    protocol: OriginProtocol,
   ) => Origin
   readonly tunnelLimits: TunnelLimits
+  /** Milliseconds of the wheel's clock, for deadlines. */
+  readonly monotonic: () => number
 }
 
 type Needs = { readonly request: ServerRequest; readonly permit: Permit } & Resolved &
@@ -43,6 +47,7 @@ export const forwardToPeer = (parts: PeerParts): Forward<Needs> => ({
     const { settings, endpoints } = service
     if (!permit.changes.none) changeHeaders(headers, permit.changes)
     writeTrace(headers, x)
+    const protocol = protocolFor(settings.protocol, request)
     const tried: Endpoint[] = [x.endpoint]
     const current = (): Endpoint => tried.at(-1)!
     const retry = (error: WireError): Origin | undefined => {
@@ -51,15 +56,15 @@ export const forwardToPeer = (parts: PeerParts): Forward<Needs> => ({
       const next = endpoints.pick(tried) ?? endpoints.pick()
       if (next === undefined) return undefined
       tried.push(next)
-      return parts.originOf(service, next, identity)
+      return parts.originOf(service, next, identity, protocol)
     }
     const upgrade = request.head.upgrade
-    if (upgrade !== undefined) request.allowStreaming()
+    if (upgrade !== undefined || isGrpcCall(request.head)) request.allowStreaming()
     relay(
       x,
       {
         pool: parts.pool,
-        origin: parts.originOf(service, x.endpoint, identity),
+        origin: parts.originOf(service, x.endpoint, identity, protocol),
         outgoing: {
           method: request.head.method,
           target: changedTarget(x.target, permit.changes),
@@ -68,7 +73,7 @@ export const forwardToPeer = (parts: PeerParts): Forward<Needs> => ({
           upgrade,
         },
         body: request.body,
-        options: { responseTimeoutMs: settings.timeouts.request },
+        options: callOptions(request.head, settings.timeouts.request, parts.monotonic),
         tunnelLimits: upgrade === undefined ? undefined : parts.tunnelLimits,
         faultOf: (error) => {
           if (error.retry === 'never') endpoints.report(current(), 'failure')
@@ -86,6 +91,12 @@ export const forwardToPeer = (parts: PeerParts): Forward<Needs> => ({
     )
   },
 })
+
+/** HTTP/1.1 cannot carry what gRPC needs, so such a call takes HTTP/2 wherever the choice is free. */
+const protocolFor = (setting: 'same' | OriginProtocol, { head }: ServerRequest): OriginProtocol => {
+  if (setting !== 'same') return setting
+  return head.version === '2' ? 'http2' : 'http1'
+}
 
 const idempotentMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
 

@@ -36,6 +36,12 @@ const service = z
       .optional()
       .describe('Name and port whose addresses are its sidecars; this or `addresses`'),
     spiffe_id: spiffeId.describe('Identity that the peer must prove'),
+    protocol: z
+      .enum(['same', 'http1', 'http2'])
+      .default('same')
+      .describe(
+        'Protocol towards its sidecar: `same` as the request of the application, or always one; gRPC needs HTTP/2',
+      ),
     listen: address()
       .optional()
       .describe('Loopback address of its own, for an application that cannot use a proxy'),

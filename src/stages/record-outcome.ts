@@ -111,7 +111,7 @@ const endSpan = (
       refusal !== undefined
         ? errorTypeOf(refusal.code)
         : grpcFailed
-          ? grpcStatusName(grpcStatus)
+          ? `${grpcStatus}`
           : httpError
             ? `${status}`
             : undefined,

@@ -52,6 +52,8 @@ export interface ResponseOutcome {
   readonly bytes: number
   /** Set when the answer did not reach its end. */
   readonly error: WireError | undefined
+  /** What stood behind the body of a gRPC answer over HTTP/2. */
+  readonly trailers?: HeaderList | undefined
 }
 
 /** What a request and its connection offer to the line that handles it. */
@@ -84,6 +86,8 @@ export interface ServerRequest {
   takeOver(head: ResponseHead): TakenConnection
   /** Calls back at most once when the client goes away before the answer is complete. At most one listener. */
   whenGone(listener: (reason: WireError) => void): void
+  /** Ends this request without a whole answer: its stream, or its connection where that carries nothing else. */
+  abort(reason?: WireError): void
   /** The route streams: the total request timeout no longer applies, the stream idle timeout does. */
   allowStreaming(): void
 }

@@ -21,7 +21,12 @@ export interface OriginIdentity {
   readonly clientIdentity: string
   /** What we verify the other end against: bundle revision and expected identity, or empty for plain TCP. */
   readonly trustSet: string
+  /** Spoken over the connection; HTTP/1.1 when left out. */
+  readonly protocol?: OriginProtocol | undefined
 }
+
+/** What is spoken with an origin. One connection of `http2` carries many calls at once. */
+export type OriginProtocol = 'http1' | 'http2'
 
 /** The pool key: connections are shared within it and never across it (CVE-2026-58040, CVE-2026-56850). */
 export const originKey = (origin: OriginIdentity): string =>
@@ -32,6 +37,7 @@ export const originKey = (origin: OriginIdentity): string =>
     origin.addresses.toSorted(),
     origin.clientIdentity,
     origin.trustSet,
+    origin.protocol ?? 'http1',
   ])
 
 export interface Origin {
@@ -42,6 +48,8 @@ export interface Origin {
    * WireError. `signal` aborts when nobody waits for it any more.
    */
   readonly dial: (signal: AbortSignal) => Promise<Socket>
+  /** HTTP/1.1 when left out. */
+  readonly protocol?: OriginProtocol | undefined
   /** Most connections at once; the pool's own limit when left out. */
   readonly maxConnections?: number | undefined
 }

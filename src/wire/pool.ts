@@ -7,6 +7,8 @@ import type { Socket } from 'node:net'
 import type { BodySource } from './body.ts'
 import { Http1ClientConnection, type ConnectionOwner } from './http1/call/client.ts'
 import { ClientCall } from './http1/call/client-call.ts'
+import { Http2Call } from './http2/client-call.ts'
+import { Http2Lane } from './http2/lane.ts'
 import type {
   Origin,
   OutgoingCall,

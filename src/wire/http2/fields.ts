@@ -19,18 +19,18 @@ export const toOutgoing = (
   headers: HeaderList,
 ): OutgoingHttpHeaders => {
   // Without a prototype, so that a header named __proto__ is a key like any other (CVE-2026-21710).
-  const fields = Object.assign(Object.create(null) as Record<string, string | string[]>, pseudo)
+  const fields = Object.create(null) as Record<string, string | number | string[]>
+  Object.assign(fields, pseudo)
   const secret: string[] = []
   for (const [name, value] of headers) {
     const before = fields[name]
     if (before === undefined) {
       fields[name] = value
       if (secretNames.includes(name)) secret.push(name)
-    } else if (typeof before === 'string') fields[name] = [before, value]
-    else before.push(value)
+    } else if (Array.isArray(before)) before.push(value)
+    else fields[name] = [String(before), value]
   }
-  if (secret.length > 0)
-    (fields as unknown as Record<symbol, string[]>)[sensitiveHeaders] = secret
+  if (secret.length > 0) Object.assign(fields, { [sensitiveHeaders]: secret })
   return fields
 }
 
@@ -55,7 +55,8 @@ export const readHttp2ResponseHead = (
     const name = raw[i]!
     const value = raw[i + 1]!
     if (name === ':status') status = /^[1-5][0-9]{2}$/.test(value) ? Number(value) : 0
-    else if (!isToken(name) || /[\r\n\0]/.test(value)) throw bad('holds a field outside the grammar')
+    else if (!isToken(name) || /[\r\n\0]/.test(value))
+      throw bad('holds a field outside the grammar')
     else lines += `${name}: ${value}\r\n`
   }
   if (status === 0) throw bad('has no status')
@@ -101,3 +102,6 @@ export const readTrailers = (raw: readonly string[], maxCount: number): HeaderLi
   }
   return trailers
 }
+
+/** No `date` of our own, which the types of the runtime do not know as an option of a stream. */
+export const withoutDate: object = { sendDate: false }

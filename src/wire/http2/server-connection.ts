@@ -18,7 +18,7 @@ import { HeaderList } from '../headers.ts'
 import type { RequestHead, ServerConnection } from '../message.ts'
 import type { Timer } from '../timers.ts'
 import { WireError } from '../wire-error.ts'
-import { toOutgoing } from './fields.ts'
+import { toOutgoing, withoutDate } from './fields.ts'
 import { FloodGuard } from './flood-guard.ts'
 import { readHttp2RequestHead } from './request-head.ts'
 import { Http2Request } from './server-request.ts'
@@ -118,7 +118,7 @@ export class Http2ServerConnection implements ServerConnection {
     session.on('error', ignore)
     session.on('close', () => this.#onClose())
     session.on('stream', (stream, _headers, _flags, raw) => {
-      this.#onStream(stream, raw as unknown as readonly string[])
+      this.#onStream(stream, raw)
     })
     session.on('ping', () => this.#count(this.#pings, 'ping'))
     session.on('remoteSettings', () => {
@@ -132,7 +132,10 @@ export class Http2ServerConnection implements ServerConnection {
 
   #onStream(stream: ServerHttp2Stream, raw: readonly string[]): void {
     stream.on('error', ignore)
-    if (this.#closed) return stream.destroy()
+    if (this.#closed) {
+      stream.destroy()
+      return
+    }
     this.#lastStream = Math.max(this.#lastStream, stream.id ?? 0)
     this.#headSince = undefined
     this.#idle.disarm()
@@ -169,7 +172,7 @@ export class Http2ServerConnection implements ServerConnection {
     try {
       const reply = this.#handlers.onRefused?.(error, this)
       const { status, headers } = reply?.head ?? { status: error.status, headers: new HeaderList() }
-      stream.respond(toOutgoing({ ':status': status }, headers), { sendDate: false })
+      stream.respond(toOutgoing({ ':status': status }, headers), withoutDate)
       stream.end(reply?.body, () => stream.close(constants.NGHTTP2_NO_ERROR))
       stream.resume()
     } catch (failure) {

@@ -15,7 +15,7 @@ import type {
 } from '../message.ts'
 import type { Timer } from '../timers.ts'
 import { WireError } from '../wire-error.ts'
-import { isGrpc, toOutgoing } from './fields.ts'
+import { isGrpc, toOutgoing, withoutDate } from './fields.ts'
 import type { Http2ServerConnection } from './server-connection.ts'
 
 const gone = (): WireError => new WireError('client-gone', 'the client ended the stream')
@@ -43,6 +43,7 @@ export class Http2Request implements ServerRequest, BodySource, BodySink {
   #sourcePaused = false
   #trailers: HeaderList | undefined
   #sendsTrailers = false
+  #afterTrailers: (() => void) | undefined
   #finished: ((outcome: ResponseOutcome) => void) | undefined
   #gone: ((reason: WireError) => void) | undefined
   #lost: WireError | undefined
@@ -163,7 +164,7 @@ export class Http2Request implements ServerRequest, BodySource, BodySink {
     // RFC 8441 §5: 200 stands for 101, and the key is not part of the handshake.
     const headers = head.headers.copy()
     headers.delete('sec-websocket-accept')
-    this.#stream.respond(toOutgoing({ ':status': 200 }, headers), { sendDate: false })
+    this.#stream.respond(toOutgoing({ ':status': 200 }, headers), withoutDate)
     this.#answering = true
     this.#answered = true
     this.#taken = true
@@ -241,7 +242,7 @@ export class Http2Request implements ServerRequest, BodySource, BodySink {
       this.#stream.respond(toOutgoing(pseudo, head.headers), {
         endStream: isEmpty,
         waitForTrailers: this.#sendsTrailers,
-        sendDate: false,
+        ...withoutDate,
       })
     } catch (error) {
       throw new WireError(
@@ -320,6 +321,7 @@ export class Http2Request implements ServerRequest, BodySource, BodySink {
     const none = new HeaderList()
     try {
       this.#stream.sendTrailers(toOutgoing({}, this.#trailers ?? none))
+      this.#afterTrailers?.()
     } catch {
       this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
     }
@@ -375,7 +377,8 @@ export class Http2Request implements ServerRequest, BodySource, BodySink {
     const close = (): void => {
       if (!stream.closed) stream.close(constants.NGHTTP2_NO_ERROR)
     }
-    if (stream.writableFinished) close()
+    if (this.#sendsTrailers) this.#afterTrailers = close
+    else if (stream.writableFinished) close()
     else stream.once('finish', close)
   }
 
