@@ -75,8 +75,11 @@ function visit(code: BodyCode, valueOf: ValueOf, key: Term, out: number): void {
     if (typeof value !== 'object' || value === null) return false
     if (isArray(value as Value)) {
       const items = value as readonly Value[]
+      // A short array is paid for at once; a long one as it goes, so that its budget can end it.
+      const isLong = items.length > 256
+      if (!isLong) runtime.spend(items.length)
       for (let at = 0; at < items.length; at += 1) {
-        runtime.tick()
+        if (isLong) runtime.tick()
         frame[slot] = at
         frame[out] = items[at]
         if (next(frame)) return true

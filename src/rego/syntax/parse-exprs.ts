@@ -49,8 +49,9 @@ export class ExprParser extends TermParser {
     return this.is('identifier') && this.token.text === word && !this.startsRef()
   }
 
-  /** One side of `and` or `or`: an expression, or a body in braces. */
+  /** One side of `and` or `or`: an expression, a group in parentheses, or a body in braces. */
   #parseOperand(): Expr {
+    if (this.is('(')) return this.#parseGroup(() => this.#parsePlain())
     if (!this.is('{')) return this.#parsePlain()
     const at = this.here()
     const start = this.index
@@ -65,6 +66,19 @@ export class ExprParser extends TermParser {
     if (body !== undefined && this.#followsLogic(start)) return bracedOperand(body, at)
     this.index = plain === undefined ? start : end
     return plain ?? this.#parsePlain()
+  }
+
+  /** An expression that begins with a parenthesis, or a literal in parentheses. */
+  #parseGroup(parse: () => Expr): Expr {
+    const plain = this.attempt(parse)
+    if (plain !== undefined) return plain
+    const group = this.attempt(() => {
+      this.advance()
+      const literal = this.parseLiteral()
+      this.expect(')', 'expected )')
+      return literal
+    })
+    return group ?? parse()
   }
 
   #followsLogic(index: number): boolean {
@@ -91,10 +105,12 @@ export class ExprParser extends TermParser {
     this.advance()
     if (this.isKeyword('some')) this.unexpected("illegal negation of 'some'")
     if (this.isKeyword('every')) this.unexpected("illegal negation of 'every'")
-    if (!this.future.has('not')) return this.#parseExpr(at, true)
+    if (!this.future.has('not')) return this.#parseNegated(at)
     const start = this.index
     const plain = this.attempt(() =>
-      this.isKeyword('not') ? this.#parsePlain() : this.#parseExpr(this.here(), false),
+      this.isKeyword('not')
+        ? this.#parsePlain()
+        : this.#parseGroup(() => this.#parseExpr(this.here(), false)),
     )
     if (plain !== undefined && !(isSetLiteral(plain) && this.tokens[start]?.kind === '{')) {
       return { kind: 'not', body: [plain], braces: false, negated: false, with: [], at }
@@ -102,6 +118,13 @@ export class ExprParser extends TermParser {
     this.index = start
     const body = this.#parseBraced()
     return { kind: 'not', body, braces: true, negated: false, with: [], at }
+  }
+
+  /** The classic negation: of one expression, or of a group where there are groups. */
+  #parseNegated(at: Place): Expr {
+    if (!this.is('(') || !(this.future.has('and') || this.future.has('or')))
+      return this.#parseExpr(at, true)
+    return { ...this.#parseGroup(() => this.#parseExpr(at, true)), negated: true, at }
   }
 
   #parseExpr(at: Place, negated: boolean): Expr {

@@ -155,6 +155,8 @@ export class RuleParser extends ExprParser {
       }
       if (later.includes(word as 'not')) this.future.add(word)
       else this.keywords.add(word)
+      // `every` cannot be written without `in`.
+      if (word === 'every') this.keywords.add('in')
     }
   }
 
@@ -199,10 +201,10 @@ export class RuleParser extends ExprParser {
     return [rule, ...this.#chained(rule)]
   }
 
-  /** Rego v0 lets further bodies follow the first one. */
+  /** Further bodies may follow the first one. */
   #chained(rule: Rule): Rule[] {
     const rules: Rule[] = []
-    while (rule.written.body && this.is('{') && this.#version === 'v0') {
+    while (rule.written.body && this.is('{')) {
       if (rule.otherwise !== undefined) this.fault('expected else keyword')
       const at = this.here()
       const body = this.#parseBraces()

@@ -107,7 +107,7 @@ function printBare(expr: Expr): string {
       return `every ${key}${printTerm(expr.value)} in ${printTerm(expr.domain)} ${printBlock(expr.body)}`
     }
     case 'not':
-      return expr.braces ? `not ${printBlock(expr.body)}` : `not ${printBody(expr.body).join('; ')}`
+      return `not ${printOperand(expr.body, expr.braces)}`
     case 'logic': {
       const [left, right] = expr.braces
       return `${printOperand(expr.left, left)} ${expr.operator} ${printOperand(expr.right, right)}`
@@ -116,7 +116,12 @@ function printBare(expr: Expr): string {
 }
 
 function printOperand(body: Body, braces: boolean): string {
-  return braces ? printBlock(body) : printBody(body).join('; ')
+  if (braces) return printBlock(body)
+  const text = printBody(body).join('; ')
+  const [only] = body
+  const isGroup = only?.kind === 'logic' || (only?.with.length ?? 0) > 0
+  // What begins with a brace would be read as a body.
+  return isGroup || text.startsWith('{') ? `(${text})` : text
 }
 
 function printCall(name: string, operands: readonly Term[], place: 'bare' | 'inner'): string {
