@@ -53,6 +53,6 @@ export const overview = (commands: readonly Command[]): string =>
       ]),
       ['NO_COLOR', 'any value turns colour off'],
     ])}`,
-    `exit codes: ${exitCodes.ok} done, ${exitCodes.failed} not done, ${exitCodes.usage} wrong command line, ${exitCodes.config} wrong configuration`,
+    `exit codes: ${exitCodes.ok} done, ${exitCodes.failed} not done, ${exitCodes.unmet} a policy test not passed, ${exitCodes.usage} wrong command line, ${exitCodes.config} wrong configuration`,
     'sallyport help <command> says more about one command',
   ].join('\n\n')

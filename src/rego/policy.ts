@@ -95,6 +95,11 @@ const noOptions: DecideOptions = {}
 
 /** Compiles a bundle; throws `RegoErrors` with every mistake. */
 export function compileBundle(bundle: Bundle, options: PolicyOptions = {}): Policy {
+  return new Policy(parseSources(bundle, options), fromJson(bundle.data ?? {}), options)
+}
+
+/** Parses the modules of a bundle; throws `RegoErrors` with the syntax errors of all of them. */
+export function parseSources(bundle: Bundle, options: PolicyOptions = {}): readonly Module[] {
   const errors = new ErrorList()
   const modules: Module[] = []
   for (const { file, text, regoVersion } of bundle.modules) {
@@ -112,7 +117,7 @@ export function compileBundle(bundle: Bundle, options: PolicyOptions = {}): Poli
     }
   }
   errors.throwIfAny()
-  return new Policy(modules, fromJson(bundle.data ?? {}), options)
+  return modules
 }
 
 export class Policy {

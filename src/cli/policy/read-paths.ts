@@ -1,0 +1,85 @@
+/**
+ * Reads policies from the paths of a command line: folders, single files, and bundles. A data file of a folder is
+ * placed by the folder that it is in; one that is named itself is placed at the top.
+ */
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join, relative, sep } from 'node:path'
+import { mount } from '../../rego/bundle/mount.ts'
+import { parseJson } from '../../rego/builtins/json/text.ts'
+import { parseYaml } from '../../rego/builtins/json/yaml.ts'
+import type { Source } from '../../rego/policy.ts'
+import { CommandError } from '../command.ts'
+
+/** What was read. */
+export interface PolicyFiles {
+  readonly modules: readonly Source[]
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+const isData = (name: string): boolean => /(?:^|[/\\])data\.(?:json|ya?ml)$/.test(name)
+
+const filesBelow = (directory: string): readonly string[] =>
+  readdirSync(directory, { withFileTypes: true })
+    .filter(({ name }) => !name.startsWith('.'))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => {
+      const path = join(directory, entry.name)
+      if (entry.isDirectory()) return filesBelow(path)
+      return entry.name.endsWith('.rego') || isData(path) ? [path] : []
+    })
+
+/** The value of a JSON or YAML file. @throws CommandError when it is neither */
+export const readDocument = (path: string, shown: string): unknown => {
+  const text = readFileSync(path, 'utf8')
+  try {
+    return path.endsWith('.json') ? parseJson(text) : parseYaml(text)
+  } catch (error) {
+    throw new CommandError(
+      `${shown}: ${error instanceof Error ? error.message : String(error)}`,
+      'the file must be JSON, or YAML when its name ends in .yaml',
+    )
+  }
+}
+
+interface Found {
+  readonly file: string
+  readonly folders: readonly string[]
+}
+
+const findFiles = (path: string, shown: string): readonly Found[] => {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined)
+    throw new CommandError(`${shown} does not exist`, 'name a folder, a file or a bundle')
+  if (!found.isDirectory()) return [{ file: path, folders: [] }]
+  return filesBelow(path).map((file) => ({
+    file,
+    folders: relative(path, file).split(sep).slice(0, -1),
+  }))
+}
+
+/**
+ * Reads what stands at the paths, seen from a folder.
+ *
+ * @throws CommandError for what cannot be read
+ */
+export const readPaths = (paths: readonly string[], directory: string): PolicyFiles => {
+  const modules: Source[] = []
+  const data: Record<string, unknown> = {}
+  for (const shown of paths) {
+    for (const { file, folders } of findFiles(join(directory, shown), shown)) {
+      const name = relative(directory, file)
+      if (file.endsWith('.rego')) {
+        modules.push({ file: name, text: readFileSync(file, 'utf8') })
+        continue
+      }
+      const taken = mount(data, { path: folders, value: readDocument(file, name) })
+      if (taken !== undefined) {
+        throw new CommandError(
+          `${name}: data.${taken.join('.')} has a value already`,
+          'keep each key in one file, and give a mapping at the top',
+        )
+      }
+    }
+  }
+  return { modules, data }
+}
