@@ -32,7 +32,7 @@ summary{cursor:pointer}
 .span{display:grid;grid-template-columns:22rem 1fr 5rem;gap:.6rem;align-items:center;font-size:.85rem}
 .track{position:relative;height:.8rem;background:var(--line);border-radius:3px}
 .bar{position:absolute;top:0;bottom:0;min-width:2px;background:var(--bar);border-radius:3px}
-.bad .bar{background:var(--bad)}.bad .name{color:var(--bad)}
+.bad .bar{background:var(--bad)}.bad .name,summary.bad{color:var(--bad)}
 .name{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 table{border-collapse:collapse;width:100%;font-size:.85rem}td,th{text-align:left;padding:.2rem .5rem;border-bottom:1px solid var(--line)}
 td.deny{color:var(--bad)}
@@ -56,8 +56,9 @@ const drawTrace = (trace, open) => {
   box.setAttribute('role', 'listitem')
   box.dataset.id = trace.traceId
   box.open = open.has(trace.traceId)
+  const denied = trace.spans.find((span) => span.attributes['sallyport.decision'] === 'deny')
   const title = trace.spans.length > 0 ? trace.spans[0].name : 'trace'
-  box.append(make('summary', trace.failed ? 'bad' : '', new Date(trace.startTime).toLocaleTimeString() + '  ' + title + '  ' + trace.durationMs.toFixed(1) + ' ms  ' + trace.traceId))
+  box.append(make('summary', trace.failed || denied ? 'bad' : '', new Date(trace.startTime).toLocaleTimeString() + '  ' + title + '  ' + trace.durationMs.toFixed(1) + ' ms  ' + (denied ? denied.attributes['sallyport.code'] + '  ' : '') + trace.traceId))
   const byId = new Map(trace.spans.map((span) => [span.spanId, span]))
   for (const span of trace.spans) {
     const row = make('div', 'span' + (span.status === 'error' ? ' bad' : ''))
@@ -86,7 +87,9 @@ const drawDecision = (decision) => {
 const refresh = async () => {
   const [traces, decisions, info] = await Promise.all(['/traces', '/decisions', '/info'].map(async (path) => (await fetch(path)).json()))
   document.getElementById('service').textContent = info.service + '  ' + info.identity
-  const open = new Set([...document.querySelectorAll('details[open]')].map((box) => box.dataset.id))
+  const boxes = [...document.querySelectorAll('details')]
+  const open = new Set(boxes.filter((box) => box.open).map((box) => box.dataset.id))
+  if (boxes.length === 0 && traces.length > 0) open.add(traces[0].traceId)
   document.getElementById('traces').replaceChildren(...traces.map((trace) => drawTrace(trace, open)))
   document.getElementById('decisions').replaceChildren(...decisions.slice(0, 50).map(drawDecision))
 }
