@@ -37,7 +37,7 @@ const refused: readonly (readonly [name: string, text: string, error: string])[]
   [
     'a rule inside a value',
     'p := {}\np.q := 1',
-    '2:1 rego_type_error: rule data.a.p conflicts with [data.a.p.q at a.rego:3]',
+    '2:1 rego_type_error: rule data.a.p conflicts with:\n  rule data.a.p.q at a.rego:3',
   ],
   [
     'an assignment of a name in use',
@@ -52,12 +52,12 @@ const refused: readonly (readonly [name: string, text: string, error: string])[]
   [
     'a declaration nobody uses',
     'p if {\n\tsome x\n\ttrue\n}',
-    '3:7 rego_compile_error: declared var x unused',
+    '3:2 rego_compile_error: declared var x unused',
   ],
   [
     'a part of a virtual document in `with`',
     'p := {"x": 1}\nq if p with data.a.p.x as 2',
-    '3:8 rego_compile_error: with keyword cannot partially replace virtual document(s)',
+    '3:13 rego_compile_error: with keyword cannot partially replace virtual document(s)',
   ],
   [
     'a deprecated built-in',

@@ -8,19 +8,25 @@ import { signatures } from '../builtins/signatures.ts'
 import type { ErrorList, Location } from '../errors.ts'
 import type { RuleNode } from '../run/rule-tree.ts'
 import { operatorName } from '../syntax/parse-terms.ts'
+import { printTerm } from '../syntax/print.ts'
 import {
   placeCol,
   placeRow,
   type Expr,
   type Module,
   type Place,
+  type RefTerm,
+  type Term,
   type With,
 } from '../syntax/tree.ts'
-import { functionName, type RulesAt } from './build.ts'
+import type { RulesAt } from './build.ts'
 import { cycles, type Reads } from './dependencies.ts'
+import { writtenName } from './names.ts'
 import type { Globals } from './globals.ts'
 import type { Arity } from './outputs.ts'
 import type { ResolvedRule } from './resolve.ts'
+import { toTerm } from '../value-text.ts'
+import type { Value } from '../values.ts'
 import { isRoot } from './variables.ts'
 import { walkRule } from './walk-tree.ts'
 
@@ -56,8 +62,14 @@ export function checkRules(
       const message = `rules must not shadow ${name} (use a different rule name)`
       errors.add('rego_compile_error', message, where(rule.source.at))
     }
+    const replacing = new Set<Term>()
     walkRule(rule, {
+      term: (term) => {
+        if (term.kind === 'ref' && !replacing.has(term))
+          checkReference(term, tree, at, errors, where)
+      },
       expr: (expr) => {
+        for (const { target, value } of expr.with) replacing.add(target).add(value)
         for (const item of expr.with) checkTarget(item, tree, at, arity, errors, where)
         if (expr.kind === 'call') checkCall(expr, version, arity, errors, where)
       },
@@ -76,7 +88,7 @@ function checkCall(
   const expected = arity(name)
   if (name === 'internal.print') return
   if (expected === undefined) {
-    errors.add('rego_type_error', `undefined function ${name}`, where(expr.at))
+    errors.add('rego_type_error', `undefined function ${writtenName(name)}`, where(expr.at))
     return
   }
   if (version === 'v1' && deprecated.has(name)) {
@@ -96,6 +108,29 @@ function checkCall(
   errors.add('rego_type_error', message, where(expr.at))
 }
 
+/** A function is no document: it can be called and, in `with`, replaced. */
+function checkReference(
+  ref: RefTerm,
+  tree: RuleNode,
+  at: RulesAt,
+  errors: ErrorList,
+  where: (place: Place) => Location,
+): void {
+  if (ref.head.kind !== 'var' || ref.head.name !== 'data') return
+  let node: RuleNode | undefined = tree
+  for (const part of ref.parts) {
+    node = part.kind === 'scalar' ? node.child(part.value) : undefined
+    if (node === undefined) return
+    const rules = at.get(node)
+    if (rules === undefined) continue
+    if (rules[0]?.args !== undefined) {
+      const message = `function ${printTerm(ref)} used as reference, not called`
+      errors.add('rego_type_error', message, where(ref.at))
+    }
+    return
+  }
+}
+
 function checkTarget(
   item: With,
   tree: RuleNode,
@@ -112,19 +147,19 @@ function checkTarget(
     errors.add(
       'rego_compile_error',
       `with keyword replacing built-in function: ${what}`,
-      where(item.at),
+      where(item.target.at),
     )
     return
   }
   if (name.startsWith('internal.')) {
     const message = `with keyword replacing built-in function: replacement of internal function "${name}" invalid`
-    errors.add('rego_compile_error', message, where(item.at))
+    errors.add('rego_compile_error', message, where(item.target.at))
     return
   }
   if (name !== 'data' && !name.startsWith('data.')) {
     if (arity(name) !== undefined) return
     const message = 'with keyword target must reference existing input, data, or a function'
-    errors.add('rego_type_error', message, where(item.at))
+    errors.add('rego_type_error', message, where(item.target.at))
     return
   }
   let node: RuleNode | undefined = tree
@@ -135,7 +170,7 @@ function checkTarget(
     errors.add(
       'rego_compile_error',
       'with keyword cannot partially replace virtual document(s)',
-      where(item.at),
+      where(item.target.at),
     )
   })
 }
@@ -151,7 +186,7 @@ export function checkConflicts(
     const first = rules[0] as ResolvedRule
     const kinds = new Set(rules.map(kindOf))
     const arities = new Set(rules.map((rule) => rule.args?.length ?? 0))
-    const name = functionName(node.path)
+    const name = pathText(node.path)
     if (kinds.size > 1 || arities.size > 1) {
       errors.add('rego_type_error', `conflicting rules ${name} found`, locationOf(first))
     }
@@ -172,7 +207,7 @@ export function checkConflicts(
     if (inside.length > 0) {
       errors.add(
         'rego_type_error',
-        `rule ${name} conflicts with [${inside.join(' ')}]`,
+        `rule ${name} conflicts with:\n${inside.join('\n')}`,
         locationOf(first),
       )
     }
@@ -200,8 +235,16 @@ function checkPackage(module: Module, tree: RuleNode, at: RulesAt, errors: Error
 function collectNames(node: RuleNode, at: RulesAt, into: string[]): void {
   const rule = at.get(node)?.[0]
   if (rule !== undefined)
-    into.push(`${functionName(node.path)} at ${locationOf(rule).file}:${locationOf(rule).row}`)
+    into.push(`  rule ${pathText(node.path)} at ${locationOf(rule).file}:${locationOf(rule).row}`)
   for (const child of node.children.values()) collectNames(child, at, into)
+}
+
+/** A path below `data` as it would be written. */
+function pathText(path: readonly Value[]): string {
+  const parts = path.map((key) =>
+    typeof key === 'string' && /^\w+$/.test(key) ? `.${key}` : `[${toTerm(key)}]`,
+  )
+  return `data${parts.join('')}`
 }
 
 function kindOf(rule: ResolvedRule): string {
@@ -223,7 +266,7 @@ export function checkRecursion(
 ): void {
   for (const way of cycles(reads)) {
     const [start] = way as [RuleNode]
-    const names = way.map((node) => functionName(node.path))
+    const names = way.map((node) => pathText(node.path))
     const rule = at.get(start)?.[0] as ResolvedRule
     errors.add(
       'rego_recursion_error',

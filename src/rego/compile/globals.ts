@@ -67,7 +67,7 @@ export function globalsOf(
         location,
       )
     }
-    if (!imports.has(name)) firstPath.set(name, text)
+    if (!imports.has(name)) firstPath.set(name, alias === undefined ? text : `${text} as ${alias}`)
     imports.set(name, at)
     refs.set(name, path)
   }

@@ -60,6 +60,8 @@ interface Pending {
 class Ordering {
   readonly unsafe: Unsafe[] = []
   readonly #arity: Arity
+  /** The expression whose closures are being put in order. */
+  #at: Place | undefined
 
   constructor(arity: Arity) {
     this.#arity = arity
@@ -107,6 +109,7 @@ class Ordering {
   /** The expression with the bodies inside it in order. */
   #closures(expr: Expr, around: Names): Expr {
     if (closuresOf(expr).length === 0) return expr
+    this.#at = expr.at
     const withs =
       expr.with.length === 0
         ? expr.with
@@ -192,7 +195,7 @@ class Ordering {
       if (head === undefined) continue
       const before = this.unsafe.length
       for (const name of termVars(head, outsideClosures)) {
-        if (!inner.has(name) && !this.#known(name, before)) this.unsafe.push({ name, at: head.at })
+        if (!inner.has(name) && !this.#known(name, before)) this.unsafe.push({ name, at: this.#at ?? head.at })
       }
     }
     const key = term.key === undefined ? undefined : this.term(term.key, inner)

@@ -39,10 +39,12 @@ export class BodyResolver {
   }
 
   /** A function's argument: its variables are declared. */
-  argument(term: Term, scope: Scope): Term {
+  argument(term: Term, scope: Scope, ruleAt: Place): Term {
+    if (term.kind === 'ref' && term.parts.length === 0 && term.head.kind === 'var') {
+      const { name } = term.head
+      this.#fault(`args must not shadow ${name} (use a different variable name)`, ruleAt)
+    }
     for (const [name, at] of patternVars(term)) {
-      if (isRoot(name))
-        this.#fault(`args must not shadow ${name} (use a different variable name)`, at)
       if (!scope.locals.has(name) && !name.startsWith('$')) {
         scope.declare(name, this.#names.local(name), 'argument', at)
       }
@@ -117,7 +119,7 @@ export class BodyResolver {
   #expr(expr: Expr, scope: Scope): Expr | undefined {
     switch (expr.kind) {
       case 'some':
-        for (const { name, at } of expr.names) this.#declare(name, 'declared', at, scope)
+        for (const { name } of expr.names) this.#declare(name, 'declared', expr.at, scope)
         return undefined
       case 'some-in':
         return this.#someIn(expr, scope)
@@ -215,6 +217,11 @@ export class BodyResolver {
         return target.entries.forEach(([, value]) => this.#assignTargets(value, scope))
       case 'scalar':
         return undefined
+      case 'ref':
+        if (target.parts.length === 0 && target.head.kind === 'var') {
+          return this.#declare(target.head.name, 'assigned', target.at, scope)
+        }
+        return this.#fault('cannot assign to ref', target.at)
       default:
         return this.#fault(`cannot assign to ${kindName(target)}`, target.at)
     }
@@ -293,7 +300,9 @@ export class BodyResolver {
 
   #operator(name: string, scope: Scope): string {
     const [first, ...rest] = name.split('.') as [string, ...string[]]
-    if (scope.find(first) !== undefined) return name
+    const local = scope.find(first)
+    // A variable is no function: its name inside the compiler names none either.
+    if (local !== undefined) return [local, ...rest].join('.')
     const known = this.#globals.refs.get(first)
     if (known === undefined) return name
     this.#globals.used.add(first)
@@ -369,6 +378,10 @@ export class BodyResolver {
       return ''
     }
     if (term.kind === 'scalar') return term
+    if (term.kind === 'var') {
+      const value = this.term(term, scope)
+      if (value.kind === 'var' && part.with.length === 0) return { kind: 'set', items: [value], at }
+    }
     const inner = new Scope(scope)
     const value: VarTerm = { kind: 'var', name: this.#names.generated(), at }
     const operands = [value, this.term(term, inner)] as const

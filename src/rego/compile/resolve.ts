@@ -69,7 +69,7 @@ function resolveRule(
     })
   const resolver = new BodyResolver(globals, names, fault, options.strict)
   const scope = new Scope(undefined)
-  const args = rule.head.args?.map((arg) => resolver.argument(arg, scope))
+  const args = rule.head.args?.map((arg) => resolver.argument(arg, scope, rule.at))
   resolver.declareBody(rule.body, scope)
   const body = resolver.body(rule.body, scope)
   const parts = rule.head.ref.parts.map((part) => resolver.term(part, scope))

@@ -83,7 +83,10 @@ export function exprVars(
   visit: Visit = everything,
   into = new Set<string>(),
 ): Set<string> {
-  for (const { value } of expr.with) termVars(value, visit, into)
+  for (const { target, value } of expr.with) {
+    termVars(value, visit, into)
+    if (target.kind === 'ref') for (const part of target.parts) termVars(part, visit, into)
+  }
   switch (expr.kind) {
     case 'term':
       termVars(expr.term, visit, into)

@@ -58,10 +58,6 @@ export class RuleParser extends ExprParser {
     const imports: Import[] = []
     const rules: Rule[] = []
     while (!this.is('eof')) {
-      if (this.is(';')) {
-        this.advance()
-        continue
-      }
       const row = this.token.row
       if (this.isKeyword('import')) {
         imports.push(this.parseImport())
@@ -105,14 +101,14 @@ export class RuleParser extends ExprParser {
     for (const part of path.parts) {
       if (part.kind !== 'scalar' || typeof part.value !== 'string') {
         this.fault(
-          `unexpected import path, must begin with one of: {data, future, input, rego}, got: ${root}`,
+          `unexpected import path, must begin with one of: {data, future, input, rego}, got: ${root} (hint: if this is unexpected, try updating OPA)`,
           path.at,
         )
       }
     }
     if (!['data', 'input', 'future', 'rego'].includes(root)) {
       this.fault(
-        `unexpected import path, must begin with one of: {data, future, input, rego}, got: ${root}`,
+        `unexpected import path, must begin with one of: {data, future, input, rego}, got: ${root} (hint: if this is unexpected, try updating OPA)`,
         path.at,
       )
     }
@@ -172,10 +168,13 @@ export class RuleParser extends ExprParser {
   #parseRules(): Rule[] {
     const at = this.here()
     const isDefault = this.isKeyword('default')
+    if (this.isKeyword('contains')) this.fault('contains keyword cannot be used for rule name')
     if (isDefault) this.advance()
     if (!this.is('identifier') || (this.atKeyword() && this.token.text !== 'contains')) {
       if (this.atKeyword()) this.fault(`unexpected ${this.token.text} keyword`)
       if (this.is('illegal')) this.unexpected()
+      if (this.is('number') || this.is('string'))
+        this.fault(`${this.token.kind} cannot be used for rule name`)
       this.fault(
         isDefault
           ? 'unexpected token: expected rule head name'
@@ -195,6 +194,7 @@ export class RuleParser extends ExprParser {
     } else if (this.is('{')) body = this.#parseBraces()
     else if (head.value === undefined && head.member === undefined) this.#bareHead(head)
     const written = { keywordIf, body: hasBody, value: head.value !== undefined }
+    if (!hasBody && this.isKeyword('else')) this.fault('unexpected else keyword')
     const otherwise = this.#parseElse(shaped)
     const endRow = this.lastRow
     const rule: Rule = { head: shaped, body, otherwise, isDefault: false, written, at, endRow }
@@ -311,7 +311,7 @@ export class RuleParser extends ExprParser {
     const seen = new Set<string>()
     for (const arg of head.args ?? []) {
       if (arg.kind !== 'var')
-        this.fault(`illegal default rule (arguments cannot contain ${arg.kind})`, at)
+        this.fault(`illegal default rule (arguments cannot contain ${kindName(arg)})`, at)
       if (seen.has(arg.name))
         this.fault(`illegal default rule (arguments cannot be repeated ${arg.name})`, at)
       seen.add(arg.name)
@@ -386,4 +386,13 @@ export class RuleParser extends ExprParser {
 
 function trueExpr(at: Place): Body[number] {
   return { kind: 'term', term: { kind: 'scalar', value: true, at }, negated: false, with: [], at }
+}
+
+function kindName(term: Term): string {
+  if (term.kind !== 'scalar') return term.kind
+  return term.value === null
+    ? 'null'
+    : typeof term.value === 'object'
+      ? 'number'
+      : typeof term.value
 }

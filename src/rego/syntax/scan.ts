@@ -117,7 +117,9 @@ class Scanner {
       if (token.kind === '}') depth -= 1
       tokens.push(token)
     }
-    tokens.push(this.#token('eof', 'eof', this.#at, this.#at))
+    const end = this.#token('eof', 'eof', this.#at, this.#at)
+    // The end of the text is where its last character is.
+    tokens.push({ ...end, col: end.col - 1 })
     return tokens
   }
 
@@ -138,7 +140,7 @@ class Scanner {
     const single = singles[character]
     if (single !== undefined) return this.#take(single, single, 1)
     const point = String.fromCodePoint(this.#text.codePointAt(start) ?? 0)
-    return this.#take('illegal', `illegal ${point} character`, point.length)
+    return this.#take('illegal', 'illegal token', point.length)
   }
 
   #take(kind: TokenKind, text: string, length: number): Token {
