@@ -30,6 +30,8 @@ export interface InboundSetup {
   readonly policy?: string
   /** Further sections of the configuration, as YAML. */
   readonly more?: string
+  /** Another application than the recording one. */
+  readonly application?: { readonly port: number; readonly protocol: 'http1' | 'http2' }
 }
 
 /** An answer, read. */
@@ -103,7 +105,7 @@ export const startInboundSidecar = async (setup: InboundSetup): Promise<InboundS
   )
   const app = await startRecordingOrigin()
   const file = join(folder, 'sallyport.yaml')
-  writeFileSync(file, configOf(setup, app.port))
+  writeFileSync(file, configOf(setup, setup.application?.port ?? app.port))
   const log: string[] = []
   const logOutput = new Writable({
     write(chunk: Buffer, _, done) {
@@ -195,7 +197,7 @@ const configOf = (setup: InboundSetup, appPort: number): string => `service: {na
 identity: {source: {directory: {path: app}}}
 inbound:
   listen: 127.0.0.1:0
-  app: {address: "127.0.0.1:${appPort}"}
+  app: {address: "127.0.0.1:${appPort}", protocol: ${setup.application?.protocol ?? 'http1'}}
   routes:
 ${setup.routes}
 tokens:

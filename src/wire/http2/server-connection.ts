@@ -173,8 +173,11 @@ export class Http2ServerConnection implements ServerConnection {
       const reply = this.#handlers.onRefused?.(error, this)
       const { status, headers } = reply?.head ?? { status: error.status, headers: new HeaderList() }
       stream.respond(toOutgoing({ ':status': status }, headers), withoutDate)
-      stream.end(reply?.body, () => stream.close(constants.NGHTTP2_NO_ERROR))
+      stream.end(reply?.body)
       stream.resume()
+      // A reset at once would overtake the answer.
+      const { wheel, timeouts } = this.options
+      wheel.timer(() => stream.close(constants.NGHTTP2_NO_ERROR)).arm(timeouts.linger)
     } catch (failure) {
       this.#handlers.onBug?.(failure)
       stream.close(constants.NGHTTP2_INTERNAL_ERROR)

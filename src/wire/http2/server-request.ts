@@ -43,7 +43,8 @@ export class Http2Request implements ServerRequest, BodySource, BodySink {
   #sourcePaused = false
   #trailers: HeaderList | undefined
   #sendsTrailers = false
-  #afterTrailers: (() => void) | undefined
+  /** The answer is written, and the rest of the body is dropped for a while. */
+  #lingering = false
   #finished: ((outcome: ResponseOutcome) => void) | undefined
   #gone: ((reason: WireError) => void) | undefined
   #lost: WireError | undefined
@@ -297,6 +298,10 @@ export class Http2Request implements ServerRequest, BodySource, BodySink {
   }
 
   #onIdle(): void {
+    if (this.#lingering) {
+      this.#stream.close(constants.NGHTTP2_NO_ERROR)
+      return
+    }
     if (this.#sourcePaused)
       return this.fail(new WireError('client-stalled', 'the client does not read the answer'))
     const error = new WireError('body-timeout', 'the body of the request does not arrive')
@@ -321,7 +326,6 @@ export class Http2Request implements ServerRequest, BodySource, BodySink {
     const none = new HeaderList()
     try {
       this.#stream.sendTrailers(toOutgoing({}, this.#trailers ?? none))
-      this.#afterTrailers?.()
     } catch {
       this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
     }
@@ -360,26 +364,31 @@ export class Http2Request implements ServerRequest, BodySource, BodySink {
     this.#source = undefined
     this.#gone = undefined
     this.#idle.disarm()
-    if (!this.#bodyOver || !this.#stream.readableEnded) this.#endUnread()
+    this.#endUnread()
     this.#report(undefined)
   }
 
-  /** The answer is whole and the body is not: the client is told to stop sending (RFC 9113 §8.1). */
+  /**
+   * The answer is whole and the body is not: a little more of it is dropped, then the client is told to stop. A reset
+   * at once would overtake the answer.
+   */
   #endUnread(): void {
     const stream = this.#stream
-    const isUnread = !this.#bodyOver || this.#bodyError !== undefined || this.#sink === undefined
+    const { linger } = this.connection.options.timeouts
     this.#bodyOver = true
     this.#total.disarm()
-    if (!isUnread || stream.endAfterHeaders) {
+    if (stream.endAfterHeaders || stream.readableEnded) {
       stream.resume()
       return
     }
-    const close = (): void => {
-      if (!stream.closed) stream.close(constants.NGHTTP2_NO_ERROR)
-    }
-    if (this.#sendsTrailers) this.#afterTrailers = close
-    else if (stream.writableFinished) close()
-    else stream.once('finish', close)
+    let left = this.connection.options.limits.pipelined_size
+    this.#lingering = true
+    this.#idle.arm(linger)
+    stream.on('data', (chunk: Buffer) => {
+      left -= chunk.length
+      if (left < 0 && stream.writableFinished) stream.close(constants.NGHTTP2_NO_ERROR)
+    })
+    stream.resume()
   }
 
   #report(error: WireError | undefined): void {
