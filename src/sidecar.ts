@@ -74,7 +74,7 @@ export const startSidecar = async ({
     closers.push(() => tokens.close())
     closers.push(observeParts(core, () => tokens))
     const outbound = openOutbound(config, core, limiter)
-    const egress = await openEgress(loaded, core, limiter)
+    const egress = await openEgress(loaded, core)
     closers.push(() => egress.close())
 
     const reload = watchConfig(core, loaded, load, {
@@ -96,11 +96,13 @@ export const startSidecar = async ({
     closers.push(() => reload.stop())
 
     const readiness = openReadiness(core, reload.reload, () => tokens, egress)
+    let drain = (): Promise<void> => Promise.resolve()
     const health = await openHealthListener({
       address: config.listeners.health,
       checks: readiness.checks,
       started: readiness.started,
       stopping: () => readiness.stopping,
+      drain: () => drain(),
     })
     closers.push(() => health.close())
     const admin = await openAdmin(config, core, {
@@ -122,6 +124,20 @@ export const startSidecar = async ({
       ...doors.all,
       ...(inbound === undefined ? [] : [inbound.listener]),
     ]
+    let unreadySince: number | undefined
+    const { drain: times } = config.listeners
+    const becomeUnready = async (): Promise<void> => {
+      readiness.stopping = true
+      unreadySince ??= world.now()
+      await delay(Math.max(0, unreadySince + times.delay - world.now()))
+    }
+    drain = async () => {
+      await becomeUnready()
+      const until = world.now() + times.grace
+      while (listeners.some(({ connections }) => connections.busy > 0) && world.now() < until) {
+        await delay(lookAgainMs)
+      }
+    }
     let stopping = 0
     const stop = async (): Promise<void> => {
       stopping += 1
@@ -129,12 +145,11 @@ export const startSidecar = async ({
         for (const listener of listeners) listener.destroy()
         return
       }
-      readiness.stopping = true
-      await delay(config.listeners.drain.delay)
+      await becomeUnready()
       for (const listener of listeners) listener.stopAccepting()
       await Promise.race([
         Promise.all(listeners.map((listener) => listener.drain())),
-        delay(config.listeners.drain.grace),
+        delay(times.grace),
       ])
       for (const listener of listeners) listener.destroy()
       for (const close of closers.toReversed()) await close()
@@ -156,6 +171,8 @@ export const startSidecar = async ({
     throw thrown
   }
 }
+
+const lookAgainMs = 50
 
 const delay = (ms: number): Promise<void> =>
   new Promise((resolve) => {

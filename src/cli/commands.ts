@@ -7,6 +7,7 @@ import { check } from './commands/check.ts'
 import { docs } from './commands/docs.ts'
 import { env } from './commands/env.ts'
 import { health } from './commands/health.ts'
+import { injection } from './commands/inject.ts'
 import { policy } from './commands/policy.ts'
 import { runSidecar } from './commands/run.ts'
 import { insight } from './commands/status.ts'
@@ -25,6 +26,7 @@ export const commands: readonly Command[] = [
   ...certs,
   ...audit,
   env,
+  ...injection,
   docs(() => commands),
   versionCommand,
 ]

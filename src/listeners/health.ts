@@ -1,7 +1,8 @@
 /**
- * The door for the orchestrator: `/livez`, `/readyz`, `/startupz`, each with `?verbose`, and nothing else.
+ * The door for the orchestrator: `/livez`, `/readyz`, `/startupz`, each with `?verbose`, `/drain`, and nothing else.
  *
- * It says which check fails and since what, and nothing that a stranger on the pod network could use.
+ * It says which check fails and since what, and nothing that a stranger on the pod network could use. `/drain` is not
+ * there for such a stranger either, who could make the pod unready with it: it answers to loopback alone.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -22,6 +23,8 @@ export interface HealthParts {
   readonly checks: () => readonly HealthCheck[]
   readonly started: () => boolean
   readonly stopping: () => boolean
+  /** Makes the sidecar unready for good; resolves when what is in flight is done, or has had its time. */
+  readonly drain: () => Promise<void>
 }
 
 /** The bound listener. */
@@ -57,6 +60,10 @@ export const openHealthListener = (parts: HealthParts): Promise<HealthListener> 
 
 const answer = (request: IncomingMessage, response: ServerResponse, parts: HealthParts): void => {
   const [path, query] = (request.url ?? '/').split('?', 2)
+  if (path === '/drain' && isLocal(request)) {
+    answerDrain(request, response, parts)
+    return
+  }
   const checks = checksFor(path!, parts)
   if (checks === undefined || (request.method !== 'GET' && request.method !== 'HEAD')) {
     response.writeHead(checks === undefined ? 404 : 405).end()
@@ -69,6 +76,23 @@ const answer = (request: IncomingMessage, response: ServerResponse, parts: Healt
     'cache-control': 'no-store',
   })
   response.end(verbose || !healthy ? report(checks, healthy) : 'ok\n')
+}
+
+const isLocal = ({ socket }: IncomingMessage): boolean =>
+  /^(?:::ffff:)?127\.|^::1$/.test(socket.remoteAddress ?? '')
+
+const answerDrain = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  parts: HealthParts,
+): void => {
+  if (request.method !== 'GET' && request.method !== 'POST') {
+    response.writeHead(405).end()
+    return
+  }
+  void parts.drain().then(() => {
+    response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' }).end('drained\n')
+  })
 }
 
 const checksFor = (path: string, parts: HealthParts): readonly HealthCheck[] | undefined => {

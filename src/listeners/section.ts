@@ -15,7 +15,9 @@ export const listenersSection = z
       .describe('Where the application sends what goes out: HTTP proxy, CONNECT and Host routing'),
     health: address()
       .prefault('0.0.0.0:15021')
-      .describe('Where the orchestrator asks `/livez`, `/readyz` and `/startupz`'),
+      .describe(
+        'Where the orchestrator asks `/livez`, `/readyz` and `/startupz`; `/drain` from loopback',
+      ),
     unsafe_app_listener_anywhere: z
       .boolean()
       .default(false)
