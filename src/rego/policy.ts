@@ -128,8 +128,7 @@ export class Policy {
 
   constructor(modules: readonly Module[], data: Value, options: PolicyOptions) {
     this.#options = options
-    this.#runtime = new Runtime(options.now ?? Date.now)
-    this.#runtime.data = data
+    this.#runtime = new Runtime(data, options.now ?? Date.now)
     this.#context = new QueryContext(options, this.#runtime)
     this.#runtime.context = this.#context
     this.#compiled = compileModules(modules, this.#runtime, {

@@ -55,6 +55,15 @@ describe('a decision', () => {
     expect(inherited.prepare('data.a.q').decide(JSON.parse('{"__proto__": 1}')).value).toBe(true)
   })
 
+  test('sees the policy’s own data after an error inside a `with`', () => {
+    const policy = policyOf(
+      'package a\np if q with data.users as {"x": 1}\nq := 1 if data.users.x\nq := 2 if data.users.x\nr := data.users',
+      { users: { ann: 1 } },
+    )
+    expect(policy.prepare('data.a.p').decide({}).error?.code).toBe('eval_conflict_error')
+    expect(toJson(policy.prepare('data.a.r').decide({}).value ?? null)).toEqual({ ann: 1 })
+  })
+
   test('tells undefined from false', () => {
     const policy = policyOf('package a\np if input.x\nq := false')
     expect(policy.prepare('data.a.p').decide({})).toEqual({ defined: false, value: undefined })

@@ -27,7 +27,7 @@ const stepsBetweenClockReads = 2048
 
 export class Runtime {
   input: Value | undefined
-  data: Value = {}
+  data: Value
   /** Data paths a `with` has replaced; undefined when there are none. */
   targets: readonly (readonly Value[])[] | undefined
   mocks: ReadonlyMap<string, Mock> | undefined
@@ -40,6 +40,7 @@ export class Runtime {
   /** The rule that gave the last value; of a decision's document, once it is done. */
   decided: (Location & { readonly path: string }) | undefined
   readonly now: () => number
+  readonly #base: Value
   #epochs = 1
   #steps = 0
   #nextRead = 0
@@ -47,13 +48,17 @@ export class Runtime {
   #deadline = Infinity
   #wallMs = Infinity
 
-  constructor(now: () => number) {
+  constructor(data: Value, now: () => number) {
+    this.data = data
+    this.#base = data
     this.now = now
   }
 
   /** Starts a query with empty caches. */
   begin(input: Value | undefined, budget: Budget | undefined): void {
     this.input = input
+    // An error inside a `with` leaves its replacements behind.
+    this.data = this.#base
     this.targets = undefined
     this.mocks = undefined
     this.current = undefined
