@@ -3,12 +3,12 @@
  *
  *   npm run conformance:opa -- [--cases DIR] [--json] [--rego-version v0|v1] [--force-not]
  *
- * Without `--rego-version` a directory whose name, or whose parent's name, is `v0` holds cases of
- * Rego v0. `--force-not` parses every module with `future.keywords.not` in force.
+ * Without `--rego-version` the nearest folder called `v0` or `v1` tells the version; without one, a case
+ * that is none of v1 is tried as one of v0. `--force-not` parses every module with `future.keywords.not` in force.
  */
 
 import { existsSync } from 'node:fs'
-import { basename, dirname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
 import { loadCases, type Case } from './cases.ts'
@@ -31,23 +31,32 @@ if (!existsSync(root)) {
   process.exit(2)
 }
 
-const named = [basename(root), basename(dirname(root))].includes('v0') ? 'v0' : 'v1'
-const version = values['rego-version'] ?? named
-if (version !== 'v0' && version !== 'v1') {
+type Version = 'v0' | 'v1'
+
+const version = values['rego-version']
+if (version !== undefined && version !== 'v0' && version !== 'v1') {
   console.error(`unknown rego version ${version}: use v0 or v1`)
   process.exit(2)
 }
 
 const forced = values['force-not'] ? { forced: ['not'] } : {}
-const results = loadCases(root).map((one) => ({
-  one,
-  verdict: runCase(one, { regoVersion: versionOf(one), ...forced }),
-}))
+const results = loadCases(root).map((one) => ({ one, verdict: verdictOf(one) }))
 
-/** Files below a folder `v0` or `v1` of the root are of that version. */
-function versionOf(one: Case): 'v0' | 'v1' {
-  const [first] = one.folder.split('/')
-  return first === 'v0' || first === 'v1' ? first : (version as 'v0' | 'v1')
+/** The version a case says, else the option, else what a folder on its way is called. */
+function versionOf(one: Case): Version | undefined {
+  const said = one.fields['rego_version'] ?? version
+  if (said === 'v0' || said === 'v1') return said
+  const folders = `${root}/${one.folder}`.split('/').reverse()
+  return folders.find((folder) => folder === 'v0' || folder === 'v1') as Version | undefined
+}
+
+/** A case of unknown version is one of v1, or of v0 when its modules are none of v1. */
+function verdictOf(one: Case): Verdict {
+  const known = versionOf(one)
+  const verdict = runCase(one, { regoVersion: known ?? 'v1', ...forced })
+  if (known !== undefined || verdict.passed) return verdict
+  const older = runCase(one, { regoVersion: 'v0', ...forced })
+  return older.passed ? older : verdict
 }
 
 interface Tally {
