@@ -2,9 +2,11 @@
  * Reads policies from the paths of a command line: folders, single files, and bundles. A data file of a folder is
  * placed by the folder that it is in; one that is named itself is placed at the top.
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
-import { mount } from '../../rego/bundle/mount.ts'
+import { BundleError } from '../../rego/bundle/bundle-error.ts'
+import { mount, type Mounted } from '../../rego/bundle/mount.ts'
+import { readBundle, type BundleContent } from '../../rego/bundle/read-bundle.ts'
 import { parseJson } from '../../rego/builtins/json/text.ts'
 import { parseYaml } from '../../rego/builtins/json/yaml.ts'
 import type { Source } from '../../rego/policy.ts'
@@ -41,6 +43,27 @@ export const readDocument = (path: string, shown: string): unknown => {
   }
 }
 
+/** A bundle that a person names is read without a look at its signature. */
+const readArchived = (path: string, shown: string): BundleContent => {
+  if (!existsSync(path))
+    throw new CommandError(`${shown} does not exist`, 'name a folder, a file or a bundle')
+  try {
+    return readBundle(readFileSync(path), { kind: 'unchecked' })
+  } catch (error) {
+    if (!(error instanceof BundleError)) throw error
+    throw new CommandError(`${shown}: ${error.message}`, 'make the bundle anew')
+  }
+}
+
+const place = (data: Record<string, unknown>, mounted: Mounted, shown: string): void => {
+  const taken = mount(data, mounted)
+  if (taken === undefined) return
+  throw new CommandError(
+    `${shown}: data.${taken.join('.')} has a value already`,
+    'keep each key in one file, and give a mapping at the top',
+  )
+}
+
 interface Found {
   readonly file: string
   readonly folders: readonly string[]
@@ -66,19 +89,19 @@ export const readPaths = (paths: readonly string[], directory: string): PolicyFi
   const modules: Source[] = []
   const data: Record<string, unknown> = {}
   for (const shown of paths) {
+    if (/\.(?:tar\.gz|tgz)$/.test(shown)) {
+      const bundle = readArchived(join(directory, shown), shown)
+      modules.push(...bundle.modules)
+      place(data, { path: [], value: bundle.data }, shown)
+      continue
+    }
     for (const { file, folders } of findFiles(join(directory, shown), shown)) {
       const name = relative(directory, file)
       if (file.endsWith('.rego')) {
         modules.push({ file: name, text: readFileSync(file, 'utf8') })
         continue
       }
-      const taken = mount(data, { path: folders, value: readDocument(file, name) })
-      if (taken !== undefined) {
-        throw new CommandError(
-          `${name}: data.${taken.join('.')} has a value already`,
-          'keep each key in one file, and give a mapping at the top',
-        )
-      }
+      place(data, { path: folders, value: readDocument(file, name) }, name)
     }
   }
   return { modules, data }
