@@ -1,6 +1,9 @@
 /**
  * Gathers what is written to a socket in one turn of the event loop, so that head, body and framing leave together.
  *
+ * All outboxes are emptied one after another when every event of the turn has been handled: writing between two reads
+ * would wake the process at the other end once for each of them, instead of once for many.
+ *
  * It holds at most `gatherLimit` bytes plus one head; larger pieces pass through without a copy. Back-pressure is the
  * socket's: the caller asks `needsDrain` and waits for the socket's `drain`.
  */
@@ -8,21 +11,13 @@ import type { Socket } from 'node:net'
 
 const gatherLimit = 16 * 1024
 
-/** How many socket events are being handled inside one another. */
-let depth = 0
-/** What was added to while a socket event is handled. */
-const waiting: Outbox[] = []
+/** What was added to since the event loop last looked for events. */
+let waiting: Outbox[] = []
 
-/** Begins the handling of a socket event; what is written until `leaveTurn` leaves together, without a tick of its own. */
-export const enterTurn = (): void => {
-  depth++
-}
-
-/** Ends it, also after an error. */
-export const leaveTurn = (): void => {
-  if (--depth > 0) return
-  for (let i = 0; i < waiting.length; i++) waiting[i]!.flushWaiting()
-  waiting.length = 0
+const flushAll = (): void => {
+  const ready = waiting
+  waiting = []
+  for (let i = 0; i < ready.length; i++) ready[i]!.flushWaiting()
 }
 
 export class Outbox {
@@ -31,12 +26,13 @@ export class Outbox {
   #parts: (string | Buffer)[] = []
   #bytes = 0
   #scheduled = false
+
   constructor(socket: Socket) {
     this.#socket = socket
   }
 
-  /** Called when its turn ends. */
-  readonly flushWaiting = (): void => {
+  /** Called at the end of the turn. */
+  flushWaiting(): void {
     this.#scheduled = false
     this.flush()
   }
@@ -72,9 +68,10 @@ export class Outbox {
     else this.#schedule()
   }
 
-  /** Writes what was gathered now. */
+  /** Writes what was gathered now: before a socket is ended or given away. */
   flush(): void {
     if (this.#bytes === 0) return
+    if (this.#socket.destroyed) return this.#drop()
     const parts = this.#parts
     if (parts.length === 0) {
       const text = this.#text
@@ -99,10 +96,15 @@ export class Outbox {
     this.#socket.write(whole)
   }
 
+  #drop(): void {
+    this.#parts.length = 0
+    this.#text = ''
+    this.#bytes = 0
+  }
+
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    if (depth > 0) waiting.push(this)
-    else process.nextTick(this.flushWaiting)
+    if (waiting.push(this) === 1) setImmediate(flushAll)
   }
 }

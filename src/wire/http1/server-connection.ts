@@ -10,7 +10,7 @@ import type { Framing, ServerConnection } from '../message.ts'
 import type { Timer } from '../timers.ts'
 import { WireError } from '../wire-error.ts'
 import { BodyReader } from './body-reader.ts'
-import { enterTurn, leaveTurn, Outbox } from './outbox.ts'
+import { Outbox } from './outbox.ts'
 import { RequestScan, requestRules } from './request-scan.ts'
 import { readRequestHead, type RequestRules } from './request-head.ts'
 import type { Http1ServerHandlers, Http1ServerOptions } from './server.ts'
@@ -246,7 +246,6 @@ export class Http1ServerConnection implements ServerConnection {
   /** Uses what is pending, until it is used up or somebody must act first. */
   #read(): void {
     this.#reading = true
-    enterTurn()
     try {
       while (!this.#closed && this.#lingerLeft === -1) {
         const request = this.#request
@@ -261,7 +260,6 @@ export class Http1ServerConnection implements ServerConnection {
     } catch (error) {
       this.#onReadError(error)
     } finally {
-      leaveTurn()
       this.#reading = false
       this.#inHandler = false
     }

@@ -301,7 +301,6 @@ export class Http1Request implements ServerRequest, BodySource, BodySink {
     this.#answered = true
     this.#source = undefined
     this.#gone = undefined
-    this.connection.outbox.flush()
     this.#report(error)
     this.connection.answered(this.#closing)
   }

@@ -92,13 +92,11 @@ export class ClientCall implements OutgoingCall, BodySink, BodySource {
     connection.expectWithin(this.options.responseTimeoutMs, this.options.deadline)
     if (body === undefined || body.length === 0) {
       this.sent = true
-      outbox.flush()
       return
     }
     if (Buffer.isBuffer(body)) {
       outbox.addBytes(body)
       this.sent = true
-      outbox.flush()
       return
     }
     this.#bodySource = body
@@ -147,7 +145,6 @@ export class ClientCall implements OutgoingCall, BodySink, BodySource {
       return this.#breakOff(new WireError('malformed', 'the body is shorter than it was declared'))
     if (this.#framing.kind === 'chunked') connection.outbox.addText('0\r\n\r\n')
     this.sent = true
-    connection.outbox.flush()
   }
 
   fail(error: WireError): void {

@@ -12,7 +12,7 @@ import { WireError } from '../../wire-error.ts'
 import { BodyReader } from '../body-reader.ts'
 import type { ClientCall } from './client-call.ts'
 import type { FieldRules } from '../fields.ts'
-import { enterTurn, leaveTurn, Outbox } from '../outbox.ts'
+import { Outbox } from '../outbox.ts'
 import { findHeadEnd } from '../request-scan.ts'
 import { readResponseHead, type ReadResponse } from './response-head.ts'
 
@@ -227,7 +227,6 @@ export class Http1ClientConnection {
 
   #read(): void {
     this.#reading = true
-    enterTurn()
     try {
       while (this.#call !== undefined) {
         const call = this.#call
@@ -236,7 +235,6 @@ export class Http1ClientConnection {
     } catch (error) {
       this.#guard(() => this.#onReadError(error))
     } finally {
-      leaveTurn()
       this.#reading = false
     }
   }
