@@ -102,15 +102,42 @@ function below(node: RuleNode, at: RulesAt, into: Set<RuleNode>): void {
 
 /** Nodes that read themselves, each with the way it goes. */
 export function cycles(reads: ReadonlyMap<RuleNode, Reads>): RuleNode[][] {
+  const suspects = inOrTowardsCycles(reads)
   const found: RuleNode[][] = []
-  const done = new Set<RuleNode>()
   for (const start of reads.keys()) {
-    if (done.has(start)) continue
+    if (!suspects.has(start)) continue
     const way = wayBack(start, reads)
     if (way !== undefined) found.push(way)
-    done.add(start)
+    if (found.length === maxCycles) break
   }
   return found
+}
+
+const maxCycles = 10
+
+/** What is left when nodes that read nothing are taken away again and again. */
+function inOrTowardsCycles(reads: ReadonlyMap<RuleNode, Reads>): ReadonlySet<RuleNode> {
+  const open = new Map<RuleNode, number>()
+  const readers = new Map<RuleNode, RuleNode[]>()
+  const settled: RuleNode[] = []
+  for (const [node, { nodes }] of reads) {
+    open.set(node, nodes.size)
+    if (nodes.size === 0) settled.push(node)
+    for (const read of nodes) {
+      const list = readers.get(read)
+      if (list === undefined) readers.set(read, [node])
+      else list.push(node)
+    }
+  }
+  for (const node of settled) {
+    open.delete(node)
+    for (const reader of readers.get(node) ?? []) {
+      const left = (open.get(reader) ?? 0) - 1
+      open.set(reader, left)
+      if (left === 0) settled.push(reader)
+    }
+  }
+  return new Set(open.keys())
 }
 
 /** The shortest way from a node through what it reads back to itself. */

@@ -195,7 +195,8 @@ class Ordering {
       if (head === undefined) continue
       const before = this.unsafe.length
       for (const name of termVars(head, outsideClosures)) {
-        if (!inner.has(name) && !this.#known(name, before)) this.unsafe.push({ name, at: this.#at ?? head.at })
+        if (!inner.has(name) && !this.#known(name, before))
+          this.unsafe.push({ name, at: this.#at ?? head.at })
       }
     }
     const key = term.key === undefined ? undefined : this.term(term.key, inner)
