@@ -47,7 +47,9 @@ afterAll(async () => {
 
 const reached = async (text: string) => {
   for (;;) {
-    const found = origin.connections.find((each) => !each.socket.destroyed && each.rest.includes(text))
+    const found = origin.connections.find(
+      (each) => !each.socket.destroyed && each.rest.includes(text),
+    )
     if (found !== undefined) return found
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
