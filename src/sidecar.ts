@@ -147,6 +147,7 @@ export const startSidecar = async ({
       }
       await becomeUnready()
       for (const listener of listeners) listener.stopAccepting()
+      core.upgrades.endAll('closing')
       await Promise.race([
         Promise.all(listeners.map((listener) => listener.drain())),
         delay(times.grace),

@@ -16,7 +16,7 @@ import type { Log } from '../telemetry/log.ts'
 import type { VerifiedCaller, VerifiedToken } from '../token/verified-token.ts'
 import { operatorFetch, type OperatorFetch } from './operator-fetch.ts'
 import { openProcessLog, openTelemetry, type Telemetry } from './telemetry.ts'
-import { upgradeWatch } from './upgrade-watch.ts'
+import { OpenUpgrades, upgradeWatch } from './upgrade-watch.ts'
 import { shareWire, type SharedWire } from './wire.ts'
 import type { World } from './world.ts'
 
@@ -43,7 +43,9 @@ export interface Core {
   readonly onRefusedConnection: (refused: RefusedConnection) => void
   readonly onRevoked: (spiffeId: string) => void
   /** Ends an upgraded connection when the peer's certificate or the user's token ends. */
-  readonly watchUpgrade: (facts: UpgradeFacts, end: (reason: string) => void) => void
+  readonly watchUpgrade: (facts: UpgradeFacts, end: (reason: string) => void) => () => void
+  /** Upgraded connections that are open. */
+  readonly upgrades: OpenUpgrades
   close(): Promise<void>
 }
 
@@ -67,6 +69,7 @@ export const openCore = async (
   const telemetry = openTelemetry(config, identity.identity, log, world)
   const wire = shareWire(config, world)
   const peerWatch = new PeerWatch({ trust: identity.trust, clock: systemClock })
+  const upgrades = new OpenUpgrades()
   const onBug = (error: unknown): void => {
     log.error('bug', { cause: causeText(error) })
   }
@@ -103,8 +106,10 @@ export const openCore = async (
       telemetry.metrics.connectionsRevoked.with('trust-lost').add()
       log.warn('a connection is drained because its peer is no longer trusted', { peer: spiffeId })
     },
-    watchUpgrade: upgradeWatch(peerWatch, world.now),
+    watchUpgrade: upgradeWatch(peerWatch, upgrades, world.now),
+    upgrades,
     close: async () => {
+      upgrades.endAll('closing')
       peerWatch.close()
       identity.close()
       await telemetry.traces.shutdown(5_000)

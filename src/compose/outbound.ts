@@ -64,6 +64,7 @@ export const openOutbound = (config: SidecarConfig, core: Core, limiter: RateLim
       originOf: originsOf(core, pool),
       tunnelLimits: core.wire.tunnelLimits,
       monotonic: world.monotonic,
+      watchUpgrade: (end) => core.upgrades.keep(end),
     },
     record: recordOutbound(telemetry.recorders, ownId),
   })

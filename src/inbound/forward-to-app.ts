@@ -2,6 +2,7 @@
  * Hands the request to the application beside us: who called in XFCC (Envoy's grammar), the verified claims that the
  * route asks for, and the trace context of our own span. Nothing that the peer claimed about itself is among it.
  */
+import type { Exchange } from '../exchange/exchange.ts'
 import type { Forward } from '../exchange/line.ts'
 import type { Peer } from '../identity/peer.ts'
 import { changedTarget, changeHeaders } from '../stages/apply-changes.ts'
@@ -29,11 +30,12 @@ export interface AppParts {
   readonly tunnelLimits: TunnelLimits
   /** Milliseconds of the wheel's clock, for deadlines. */
   readonly monotonic: () => number
-  /** Ends an upgraded connection when what it stands on ends. */
-  readonly watchUpgrade: (facts: Needs, end: (reason: string) => void) => void
+  /** Ends an upgraded connection when what it stands on ends; gives back what stops that. */
+  readonly watchUpgrade: (x: Exchange & AppFacts, end: (reason: string) => void) => () => void
 }
 
-type Needs = {
+/** What the forwarder knows of a request. */
+export type AppFacts = {
   readonly request: ServerRequest
   readonly peer: Peer
   readonly permit: Permit
@@ -43,7 +45,7 @@ type Needs = {
   HeldBody
 
 /** The last step of the inbound line. */
-export const forwardToApp = (parts: AppParts): Forward<Needs> => ({
+export const forwardToApp = (parts: AppParts): Forward<AppFacts> => ({
   name: 'forward-to-app',
   run: (x, done) => {
     const { request, route, permit } = x
@@ -82,7 +84,7 @@ export const forwardToApp = (parts: AppParts): Forward<Needs> => ({
   },
 })
 
-const prepare = (headers: HeaderList, x: Needs, ownId: string): void => {
+const prepare = (headers: HeaderList, x: AppFacts, ownId: string): void => {
   const { peer, request, user, userCheck } = x
   if (user !== undefined) for (const name of userCheck.withheldHeaders(user)) headers.delete(name)
   headers.set('x-forwarded-client-cert', clientCertificate(peer, ownId))

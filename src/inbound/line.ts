@@ -2,12 +2,14 @@
  * Requests from mesh peers to the application beside us. Read from top to bottom: the order is security, and nothing
  * reaches the application without a permit.
  */
+import type { Exchange } from '../exchange/exchange.ts'
 import { line, type Handler, type LineOptions } from '../exchange/line.ts'
 import type { Observer } from '../exchange/outcome.ts'
 import { authorize, type PolicyRevision } from '../stages/authorize.ts'
 import { continueTrace } from '../stages/continue-trace.ts'
-import { holdBody } from '../stages/hold-body.ts'
+import { holdBody, type HeldBody } from '../stages/hold-body.ts'
 import { limitRate, type RateLimiter } from '../stages/limit-rate.ts'
+import type { Peer } from '../identity/peer.ts'
 import type { TrustBundles } from '../identity/trust-bundle.ts'
 import type { Live } from '../live.ts'
 import type { PropagationRules } from '../telemetry/traces/boundary.ts'
@@ -16,12 +18,12 @@ import type { ServerRequest } from '../wire/message.ts'
 import { forwardToApp, type AppParts } from './forward-to-app.ts'
 import { identifyPeer } from './identify-peer.ts'
 import { inboundInput } from './inbound-input.ts'
-import { matchRoute } from './match-route.ts'
+import { matchRoute, type Routed } from './match-route.ts'
 import { rateOfRoute } from './rate-of-route.ts'
 import type { InboundFacts } from './record.ts'
 import type { RouteTable } from './route-table.ts'
 import { stripForgedHeaders } from './strip-forged.ts'
-import { verifyTokens, type TokenParts } from './verify-tokens.ts'
+import { verifyTokens, type Authenticated, type TokenParts } from './verify-tokens.ts'
 
 /** What the line is made of. Live values change under it; the line itself never does. */
 export interface InboundParts {
@@ -41,9 +43,43 @@ export interface InboundParts {
   readonly record: Observer<InboundFacts>
 }
 
+type JudgedFacts = { readonly request: ServerRequest; readonly peer: Peer } & Routed &
+  Authenticated &
+  HeldBody
+
+/** A connection that stays open is asked about again when the policy changes, and ended when it is refused then. */
+const watchPermission =
+  (
+    parts: InboundParts,
+    judge: (x: Exchange & JudgedFacts) => object | Promise<object>,
+  ): AppParts['watchUpgrade'] =>
+  (x, end) => {
+    const stop = parts.app.watchUpgrade(x, end)
+    const stopAsking = parts.policy.subscribe(() => {
+      try {
+        judge(x)
+      } catch {
+        end('permission-ended')
+      }
+    })
+    return () => {
+      stop()
+      stopAsking()
+    }
+  }
+
 /** The inbound line. */
-export const inboundLine = (parts: InboundParts): Handler<{ readonly request: ServerRequest }> =>
-  line<{ readonly request: ServerRequest }>('inbound', parts.options)
+export const inboundLine = (parts: InboundParts): Handler<{ readonly request: ServerRequest }> => {
+  const permission = authorize<JudgedFacts>({
+    policy: parts.policy,
+    recordable: parts.recordable,
+    timed: parts.timed,
+    monotonic: parts.monotonic,
+    binding: (x) => x.route.policy,
+    input: (x) => inboundInput(x, parts.tokens.ownId()),
+  })
+  const watchUpgrade = watchPermission(parts, permission.run)
+  return line<{ readonly request: ServerRequest }>('inbound', parts.options)
     .step(stripForgedHeaders)
     .step(
       continueTrace({
@@ -58,15 +94,7 @@ export const inboundLine = (parts: InboundParts): Handler<{ readonly request: Se
     .step(limitRate({ limiter: parts.limiter, now: parts.options.now, question: rateOfRoute }))
     .step(verifyTokens(parts.tokens))
     .step(holdBody((x) => x.route.with_body?.limit))
-    .step(
-      authorize({
-        policy: parts.policy,
-        recordable: parts.recordable,
-        timed: parts.timed,
-        monotonic: parts.monotonic,
-        binding: (x) => x.route.policy,
-        input: (x) => inboundInput(x, parts.tokens.ownId()),
-      }),
-    )
+    .step(permission)
     .observe(parts.record)
-    .forward(forwardToApp(parts.app))
+    .forward(forwardToApp({ ...parts.app, watchUpgrade }))
+}

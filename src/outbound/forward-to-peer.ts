@@ -31,6 +31,8 @@ export interface PeerParts {
     protocol: OriginProtocol,
   ) => Origin
   readonly tunnelLimits: TunnelLimits
+  /** Told of each upgraded connection; gives back what to call when it is over. */
+  readonly watchUpgrade: (end: (reason: string) => void) => () => void
   /** Milliseconds of the wheel's clock, for deadlines. */
   readonly monotonic: () => number
 }
@@ -75,6 +77,7 @@ export const forwardToPeer = (parts: PeerParts): Forward<Needs> => ({
         body: request.body,
         options: callOptions(request.head, settings.timeouts.request, parts.monotonic),
         tunnelLimits: upgrade === undefined ? undefined : parts.tunnelLimits,
+        onUpgraded: parts.watchUpgrade,
         faultOf: (error) => {
           if (error.retry === 'never') endpoints.report(current(), 'failure')
           return wireFault('hop', error)

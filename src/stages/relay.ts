@@ -37,8 +37,8 @@ export interface RelayPlan {
   readonly faultOf: (error: WireError) => Refusal
   /** Another origin to try after a fault, or undefined to give up. Asked only while a repeat is possible. */
   readonly retry?: (error: WireError) => Origin | undefined
-  /** Told when the connection was taken over, with the way to end it. */
-  readonly onUpgraded?: (end: (reason: string) => void) => void
+  /** Told when the connection was taken over, with the way to end it; gives back what to call when it is over. */
+  readonly onUpgraded?: (end: (reason: string) => void) => () => void
 }
 
 /** Runs the call. `done` is called once, when the answer is complete or cannot be. */
@@ -83,10 +83,16 @@ export const relay = (
       return
     }
     const client = request.takeOver(head)
-    const ends = tunnel(client, { socket, early }, plan.tunnelLimits, (outcome) => {
+    let stopWatching: (() => void) | undefined
+    let over = false
+    const limits: TunnelLimits = { ...plan.tunnelLimits, carries: 'websocket' }
+    const ends = tunnel(client, { socket, early }, limits, (outcome) => {
+      over = true
+      stopWatching?.()
       finish(head.status, outcome.bytesToClient)
     })
-    plan.onUpgraded?.((reason) => ends.end(reason))
+    stopWatching = plan.onUpgraded?.((reason) => ends.end(reason))
+    if (over) stopWatching?.()
   }
 
   const send = (origin: Origin): void => {

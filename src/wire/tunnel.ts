@@ -1,11 +1,13 @@
 /**
  * Joins two connections that left HTTP behind (CONNECT, WebSocket): bytes pass unread, with back-pressure.
  *
+ * A WebSocket that we end is told why with a close frame, as soon as the frame before it is whole.
  * Idle time, total time and bytes are bounded. Both connections are owned from here on and both end together.
  */
 import type { Duplex } from 'node:stream'
 import type { TakenConnection } from './message.ts'
 import type { TimerWheel } from './timers.ts'
+import { closeCodes, closeFrame, FrameTracker } from './websocket-frames.ts'
 
 export interface TunnelLimits {
   readonly wheel: TimerWheel
@@ -15,6 +17,8 @@ export interface TunnelLimits {
   readonly maxDurationMs?: number | undefined
   /** Most bytes in each direction; without it there is no bound. */
   readonly maxBytes?: number | undefined
+  /** What passes through; a WebSocket is ended with a close frame where that is possible. */
+  readonly carries?: 'bytes' | 'websocket' | undefined
 }
 
 export type TunnelEnding = 'closed' | 'reset' | 'idle' | 'too-long' | 'too-large' | (string & {})
@@ -27,12 +31,22 @@ export interface TunnelOutcome {
 }
 
 export interface Tunnel {
-  /** Ends both connections now. */
+  /** Ends both connections: now, or for a WebSocket after its close frames have been sent. */
   end(reason: string): void
 }
 
 /** Time that the other direction may still take after one end has finished sending. */
 const halfOpenMs = 10_000
+
+/** Time in which the frame in hand must end, so that a close frame can follow it. */
+const farewellMs = 1_000
+
+const closeCodeOf = (reason: string): number => {
+  if (reason === 'too-large') return closeCodes.tooBig
+  return reason === 'idle' || reason === 'too-long' || reason === 'closing'
+    ? closeCodes.goingAway
+    : closeCodes.policy
+}
 
 /** Pipes both ways until both ends have finished, one breaks, or a limit is met. `closed` is called exactly once. */
 export const tunnel = (
@@ -46,54 +60,97 @@ export const tunnel = (
   let over = false
   let halves = 0
 
-  const end = (reason: string): void => {
+  /** Set while close frames are on their way. */
+  let leaving: string | undefined
+  const farewells: (() => void)[] = []
+
+  const finish = (reason: string): void => {
     if (over) return
     over = true
     idle.disarm()
     total.disarm()
+    farewell.disarm()
     client.socket.destroy()
     origin.socket.destroy()
     closed({ bytesToOrigin, bytesToClient, reason })
   }
+  const end = (reason: string): void => {
+    if (over || leaving !== undefined) return
+    if (limits.carries !== 'websocket' || reason === 'reset' || reason === 'closed')
+      return finish(reason)
+    leaving = reason
+    farewell.arm(farewellMs)
+    for (const say of farewells) say()
+  }
+  const farewell = limits.wheel.timer(() => finish(leaving ?? 'closed'))
   const idle = limits.wheel.timer(() => end('idle'))
   const total = limits.wheel.timer(() => end('too-long'))
 
-  const join = (from: Duplex, to: Duplex, count: (bytes: number) => number): void => {
+  let said = 0
+  const join = (
+    from: Duplex,
+    to: Duplex,
+    form: 'masked' | 'plain',
+    count: (bytes: number) => number,
+  ): FrameTracker => {
+    const frames = new FrameTracker()
+    let saidHere = false
+    const sayGoodbye = (): void => {
+      if (saidHere) return
+      saidHere = true
+      to.end(closeFrame(closeCodeOf(leaving!), form), () => {
+        said++
+        if (said === 2) finish(leaving!)
+      })
+    }
+    farewells.push(() => {
+      if (frames.atBoundary) sayGoodbye()
+      else from.resume()
+    })
     from.on('data', (chunk: Buffer) => {
-      if (over) return
+      if (over || saidHere) return
+      const boundary = limits.carries === 'websocket' ? frames.push(chunk) : -1
+      if (leaving !== undefined) {
+        to.write(boundary === -1 ? chunk : chunk.subarray(0, boundary))
+        if (boundary !== -1) sayGoodbye()
+        return
+      }
       idle.arm(limits.idleMs)
       if (count(chunk.length) > (limits.maxBytes ?? Infinity)) return end('too-large')
       if (!to.write(chunk)) from.pause()
     })
     to.on('drain', () => from.resume())
     from.on('end', () => {
-      to.end()
+      if (!saidHere) to.end()
       halves++
-      if (halves === 2) idle.arm(Math.min(limits.idleMs, halfOpenMs))
+      if (halves === 2 && leaving === undefined) idle.arm(Math.min(limits.idleMs, halfOpenMs))
     })
-    from.on('error', () => end('reset'))
+    from.on('error', () => finish(leaving ?? 'reset'))
     from.on('close', () => {
       if (halves === 2 || from.readableEnded) endGently(to)
-      else end('reset')
+      else finish(leaving ?? 'reset')
     })
+    return frames
   }
 
   /** One side is closed in order: the other is given the bytes that are still on their way to it. */
   const endGently = (other: Duplex): void => {
-    if (over) return
-    if (other.destroyed || other.writableFinished) return end('closed')
-    other.once('finish', () => end('closed'))
+    if (over || leaving !== undefined) return
+    if (other.destroyed || other.writableFinished) return finish('closed')
+    other.once('finish', () => finish(leaving ?? 'closed'))
     other.end()
   }
 
-  join(client.socket, origin.socket, (bytes) => (bytesToOrigin += bytes))
-  join(origin.socket, client.socket, (bytes) => (bytesToClient += bytes))
+  const toOrigin = join(client.socket, origin.socket, 'masked', (bytes) => (bytesToOrigin += bytes))
+  const toClient = join(origin.socket, client.socket, 'plain', (bytes) => (bytesToClient += bytes))
   idle.arm(limits.idleMs)
   if (limits.maxDurationMs !== undefined) total.arm(limits.maxDurationMs)
   if (client.socket.destroyed || origin.socket.destroyed) {
-    end('reset')
+    finish('reset')
     return { end }
   }
+  toOrigin.push(client.early)
+  toClient.push(origin.early)
   bytesToOrigin += client.early.length
   bytesToClient += origin.early.length
   if (Math.max(bytesToOrigin, bytesToClient) > (limits.maxBytes ?? Infinity)) {
