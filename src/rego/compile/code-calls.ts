@@ -7,6 +7,7 @@ import { BuiltinError, type Builtin } from '../builtins/builtin.ts'
 import { signatures } from '../builtins/signatures.ts'
 import { EvalError, type Location } from '../errors.ts'
 import type { Frame, FunctionDocument } from '../run/documents.ts'
+import { contains } from '../run/membership.ts'
 import type { Mock, Runtime } from '../run/runtime.ts'
 import { RegoSet, isArray, isObject, objectEntries, type Value } from '../values.ts'
 import { equals } from '../values.ts'
@@ -146,10 +147,7 @@ function member(inputs: readonly ValueOf[]): ValueOf {
     const wanted = item(frame)
     if (wanted === undefined) return undefined
     const values = collection(frame)
-    if (values === undefined) return undefined
-    if (isArray(values)) return values.some((value) => equals(value, wanted))
-    if (values instanceof RegoSet) return values.has(wanted)
-    return isObject(values) && objectEntries(values).some((entry) => equals(entry.value, wanted))
+    return values === undefined ? undefined : contains(values, wanted)
   }
 }
 
