@@ -8,13 +8,17 @@ import { createHash, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext, rootCertificates, type SecureContext, type TLSSocket } from 'node:tls'
 import { entryPath, type ApiEntry } from '../catalog/entry/entry.ts'
+import type { ApiOrigin } from '../egress/forward-to-api.ts'
 import type { ApiCall } from '../egress/match-api.ts'
 import { IdentityError } from '../identity/identity-error.ts'
 import { chainOf } from '../identity/mesh-tls.ts'
 import { publicRoots, readRoots, verifyServer } from '../identity/verify-server.ts'
 import type { Certificate } from '../identity/certificate.ts'
+import type { Secret } from '../secret.ts'
 import { dialTcp, dialTls } from '../wire/dial.ts'
-import { originKey, type Origin } from '../wire/origin.ts'
+import { attribute } from '../telemetry/names.ts'
+import type { Attributes } from '../telemetry/traces/span.ts'
+import { originKey } from '../wire/origin.ts'
 import { WireError } from '../wire/wire-error.ts'
 
 interface ApiTls {
@@ -32,11 +36,18 @@ export interface ApiOriginParts {
   readonly connectTimeoutMs: number
 }
 
+/** A client certificate that is shown instead of that of the entry. */
+export interface ShownCertificate {
+  readonly certificatePem: string
+  readonly keyPem: Secret
+}
+
 /** Gives the origin of a call; entries keep their TLS settings as long as they live. */
 export const apiOrigins = (parts: ApiOriginParts) => {
   const tlsOf = new WeakMap<ApiEntry, ApiTls>()
   let open: ApiTls | undefined
-  const origins = new WeakMap<readonly string[], Map<string, Origin>>()
+  const origins = new WeakMap<readonly string[], Map<string, ApiOrigin>>()
+  const handshakes = new Handshakes()
 
   const settingsOf = (entry: ApiEntry | undefined): ApiTls => {
     // Reading the public roots takes longer than starting; it waits for the first call that needs them.
@@ -48,13 +59,16 @@ export const apiOrigins = (parts: ApiOriginParts) => {
     return made
   }
 
-  return (api: ApiCall, addresses: readonly string[]): Origin => {
-    const byName = origins.get(addresses) ?? new Map<string, Origin>()
+  return (api: ApiCall, addresses: readonly string[], shown?: ShownCertificate): ApiOrigin => {
+    if (shown !== undefined && api.entry !== undefined) {
+      return makeOrigin(api, addresses, entryTls(api.entry, shown), parts, handshakes)
+    }
+    const byName = origins.get(addresses) ?? new Map<string, ApiOrigin>()
     origins.set(addresses, byName)
     const name = `${api.entry?.name ?? ''}|${api.host}|${api.port}`
     const known = byName.get(name)
     if (known !== undefined) return known
-    const made = makeOrigin(api, addresses, settingsOf(api.entry), parts)
+    const made = makeOrigin(api, addresses, settingsOf(api.entry), parts, handshakes)
     byName.set(name, made)
     return made
   }
@@ -65,23 +79,29 @@ const makeOrigin = (
   addresses: readonly string[],
   tls: ApiTls,
   parts: ApiOriginParts,
-): Origin => {
+  handshakes: Handshakes,
+): ApiOrigin => {
   const { entry, host, port } = api
   const plaintext = entry?.unsafe_plaintext === true
   const timeoutMs = entry?.limits.connect_timeout ?? parts.connectTimeoutMs
   let turn = 0
+  const key = originKey({
+    scheme: plaintext ? 'http' : 'https',
+    host,
+    port,
+    addresses,
+    clientIdentity: tls.clientIdentity,
+    trustSet: `${entry?.name ?? ''}|${tls.trustSet}`,
+  })
   return {
-    key: originKey({
-      scheme: plaintext ? 'http' : 'https',
-      host,
-      port,
-      addresses,
-      clientIdentity: tls.clientIdentity,
-      trustSet: `${entry?.name ?? ''}|${tls.trustSet}`,
-    }),
+    key,
+    handshake: () => handshakes.of(key),
     dial: async (signal) => {
       const address = addresses[turn++ % addresses.length]!
-      if (plaintext) return dialTcp({ address, port, timeoutMs, signal })
+      if (plaintext) {
+        handshakes.notePlain(key, address, port)
+        return dialTcp({ address, port, timeoutMs, signal })
+      }
       return dialTls({
         address,
         port,
@@ -93,10 +113,49 @@ const makeOrigin = (
         alpn: ['http/1.1'],
         peer: {
           kind: 'verified-by',
-          verify: (socket) => verify(socket, host, tls, entry, parts.now()),
+          verify: (socket) => {
+            verify(socket, host, tls, entry, parts.now())
+            handshakes.note(key, address, port, socket)
+          },
         },
       })
     },
+  }
+}
+
+/** Facts of the last handshake with each place, bounded. */
+class Handshakes {
+  readonly #byKey = new Map<string, Attributes>()
+
+  of(key: string): Attributes {
+    return this.#byKey.get(key) ?? {}
+  }
+
+  notePlain(key: string, address: string, port: number): void {
+    if (this.#byKey.size >= 2_000) this.#byKey.clear()
+    this.#byKey.set(key, {
+      [attribute.networkPeerAddress]: address,
+      [attribute.networkPeerPort]: port,
+    })
+  }
+
+  note(key: string, address: string, port: number, socket: TLSSocket): void {
+    if (this.#byKey.size >= 2_000) this.#byKey.clear()
+    const certificate = socket.getPeerX509Certificate()
+    this.#byKey.set(key, {
+      [attribute.networkPeerAddress]: address,
+      [attribute.networkPeerPort]: port,
+      [attribute.tlsEstablished]: true,
+      [attribute.tlsResumed]: socket.isSessionReused(),
+      [attribute.tlsVersion]: socket.getProtocol()?.replace(/^TLSv/, ''),
+      [attribute.tlsCipher]: socket.getCipher().standardName,
+      [attribute.tlsNextProtocol]:
+        typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : undefined,
+      [attribute.tlsServerHash]: certificate?.fingerprint256.replaceAll(':', ''),
+      [attribute.tlsServerNotAfter]: certificate?.validToDate.toISOString(),
+      [attribute.tlsServerSubject]: certificate?.subject,
+      [attribute.tlsServerIssuer]: certificate?.issuer,
+    })
   }
 }
 
@@ -136,12 +195,14 @@ const publicTls = (): ApiTls => ({
   clientIdentity: '',
 })
 
-const entryTls = (entry: ApiEntry): ApiTls => {
+const entryTls = (entry: ApiEntry, shown?: ShownCertificate): ApiTls => {
   const { ca, client_certificate: client } = entry.tls
-  const authority = ca === undefined ? undefined : readFileSync(entryPath(entry, ca))
+  const read = (path: string | undefined): Buffer | undefined =>
+    path === undefined ? undefined : readFileSync(entryPath(entry, path))
+  const authority = read(ca)
   const certificate =
-    client === undefined ? undefined : readFileSync(entryPath(entry, client.certificate))
-  const key = client === undefined ? undefined : readFileSync(entryPath(entry, client.key))
+    shown === undefined ? read(client?.certificate) : Buffer.from(shown.certificatePem)
+  const key = shown === undefined ? read(client?.key) : Buffer.from(shown.keyPem.reveal())
   return {
     context: createSecureContext({
       ca: authority ?? [...rootCertificates],

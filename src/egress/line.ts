@@ -7,16 +7,16 @@ import type { Observer } from '../exchange/outcome.ts'
 import type { Live } from '../live.ts'
 import { authorize, type PolicyBinding, type PolicyRevision } from '../stages/authorize.ts'
 import { continueTrace } from '../stages/continue-trace.ts'
-import { holdBody } from '../stages/hold-body.ts'
-import { limitRate, type RateLimiter } from '../stages/limit-rate.ts'
 import type { PropagationRules } from '../telemetry/traces/boundary.ts'
 import type { Traces } from '../telemetry/traces/span.ts'
 import type { ServerRequest } from '../wire/message.ts'
 import { attachKey, type CredentialParts } from './attach-credential.ts'
-import { bodyLimitOf } from './body-limit.ts'
+import { attemptTraces } from './attempt/attempt-span.ts'
+import { checkRequest, type CheckParts } from './check-request.ts'
 import { egressInput } from './egress-input.ts'
 import { forwardToApi, type ApiParts } from './forward-to-api.ts'
 import { guardAddress, type ResolveGuarded } from './guard-address.ts'
+import { limitCall, type CallLimits } from './attempt/limit-call.ts'
 import { matchApi, type MatchParts } from './match-api.ts'
 import type { EgressFacts } from './record.ts'
 import { stripInternal } from './strip-internal.ts'
@@ -29,7 +29,8 @@ export interface EgressParts {
   readonly dataClassHeader: string
   readonly match: MatchParts
   readonly resolve: ResolveGuarded
-  readonly limiter: RateLimiter
+  readonly limits: CallLimits
+  readonly check: CheckParts
   readonly policy: Live<PolicyRevision>
   readonly recordable: () => boolean
   /** Told the seconds of each policy evaluation. */
@@ -47,7 +48,7 @@ export const egressLine = (parts: EgressParts): Handler<{ readonly request: Serv
   line<{ readonly request: ServerRequest }>('egress', parts.options)
     .step(
       continueTrace({
-        traces: parts.traces,
+        traces: attemptTraces(parts.traces),
         rules: parts.propagation,
         kind: 'client',
         always: 'sampled-always',
@@ -56,23 +57,8 @@ export const egressLine = (parts: EgressParts): Handler<{ readonly request: Serv
     .step(stripInternal(parts.dataClassHeader))
     .step(matchApi(parts.match))
     .step(guardAddress(parts.resolve))
-    .step(
-      limitRate({
-        limiter: parts.limiter,
-        now: parts.options.now,
-        question: ({ api: { entry } }) =>
-          entry?.limits.rate === undefined
-            ? undefined
-            : {
-                key: `api ${entry.name}`,
-                rate: {
-                  intervalMs: entry.limits.rate.per / entry.limits.rate.requests,
-                  burst: entry.limits.rate.burst,
-                },
-              },
-      }),
-    )
-    .step(holdBody(bodyLimitOf))
+    .step(limitCall(parts.limits))
+    .step(checkRequest(parts.check))
     .step(
       authorize({
         policy: parts.policy,

@@ -8,7 +8,7 @@ import type { Code } from '../exchange/codes.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { Stage } from '../exchange/line.ts'
 import { Refusal } from '../exchange/refusal.ts'
-import type { Catalog, HostMatch } from '../catalog/catalog.ts'
+import type { Catalog, HostMatch, HostRefusal } from '../catalog/catalog.ts'
 import type { ApiEntry, Operation } from '../catalog/entry/entry.ts'
 import { callRefusalCode, judgeCall, type CallWarning } from '../catalog/judge-call.ts'
 import type { Live } from '../live.ts'
@@ -35,6 +35,8 @@ export interface ApiCall {
 export interface ApiMatched {
   readonly api: ApiCall
   readonly target: Target
+  /** Decoded parameters of the path template. */
+  readonly parameters: Readonly<Record<string, string>>
 }
 
 /** What the stage is built from. */
@@ -58,19 +60,21 @@ export const matchApi = (parts: MatchParts): Stage<Needs, ApiMatched> => ({
     const { target } = x.request.head
     const match = findEntry(parts.catalog.current, target)
     if (match.kind === 'entry') {
-      return { api: declaredCall(x, parts, match), target }
+      return { ...declaredCall(x, parts, match), target }
     }
     parts.onUndeclared(target.host, target.port)
-    if (parts.mode() === 'enforce' || match.draft === '') {
-      throw new Refusal('api.undeclared', {
-        detail: match.detail,
-        hint: match.hint,
-        members: { nearest: match.nearest, add: match.draft },
-      })
-    }
-    return { api: observedCall(target), target }
+    if (parts.mode() === 'enforce' || match.draft === '') throw undeclared(match)
+    return { api: observedCall(target), target, parameters: {} }
   },
 })
+
+/** The refusal of what no entry declares, with the lines that would declare it and whom to ask. */
+export const undeclared = (match: HostRefusal): Refusal =>
+  new Refusal('api.undeclared', {
+    detail: match.detail,
+    hint: match.hint,
+    members: { nearest: match.nearest, add: match.draft },
+  })
 
 /** An app that speaks plain HTTP to us names port 80 where the entry declares TLS on 443. */
 const findEntry = (catalog: Catalog, target: Target): HostMatch => {
@@ -84,7 +88,7 @@ const declaredCall = (
   x: Exchange & Needs,
   parts: MatchParts,
   match: HostMatch & { readonly kind: 'entry' },
-): ApiCall => {
+): Omit<ApiMatched, 'target'> => {
   const { head } = x.request
   const { entry, host, port } = match
   const verdict = judgeCall(
@@ -105,13 +109,16 @@ const declaredCall = (
     })
   }
   return {
-    entry,
-    operation: verdict.operation,
-    host,
-    port,
-    authority: authorityOf(host, port, entry.unsafe_plaintext === true ? 80 : 443),
-    data: verdict.data,
-    warnings: verdict.warnings,
+    parameters: verdict.parameters,
+    api: {
+      entry,
+      operation: verdict.operation,
+      host,
+      port,
+      authority: authorityOf(host, port, entry.unsafe_plaintext === true ? 80 : 443),
+      data: verdict.data,
+      warnings: verdict.warnings,
+    },
   }
 }
 
@@ -128,7 +135,8 @@ const observedCall = (target: Target): ApiCall => {
   }
 }
 
-const authorityOf = (host: string, port: number, defaultPort: number): string => {
+/** `host` or `host:port`, the default port left out. */
+export const authorityOf = (host: string, port: number, defaultPort: number): string => {
   const name = host.includes(':') ? `[${host}]` : host
   return port === defaultPort ? name : `${name}:${port}`
 }

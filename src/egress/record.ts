@@ -8,17 +8,21 @@ import type { Authorized } from '../stages/authorize.ts'
 import type { Traced } from '../stages/continue-trace.ts'
 import { recordOutcome, type Recorders } from '../stages/record-outcome.ts'
 import { undeclaredAddress } from '../telemetry/metrics/instruments.ts'
-import { attribute, type AttributeName } from '../telemetry/names.ts'
+import { attribute, event, type AttributeName } from '../telemetry/names.ts'
 import type { AttributeValue } from '../telemetry/traces/span.ts'
 import type { ServerRequest } from '../wire/message.ts'
 import type { CredentialAttached } from './attach-credential.ts'
+import type { RequestChecked } from './check-request.ts'
 import type { Guarded } from './guard-address.ts'
+import type { Admitted } from './attempt/limit-call.ts'
 import type { ApiMatched } from './match-api.ts'
 
 /** Everything that the egress line can know of an exchange. */
 export type EgressFacts = { readonly request: ServerRequest } & Traced &
   ApiMatched &
   Guarded &
+  Admitted &
+  RequestChecked &
   Authorized &
   CredentialAttached
 
@@ -28,13 +32,18 @@ export const recordEgress =
   (x, outcome) => {
     const entry = x.api?.entry
     const host = x.api?.host ?? x.request?.head.target.host
+    // A call that was refused behind the limits says nothing of the health of the API.
+    x.place?.leave('ignored')
+    for (const { reason } of x.api?.warnings ?? []) {
+      if (reason !== 'deprecated') x.span?.event(event.reviewOverdue, { [attribute.mode]: reason })
+    }
     recordOutcome(recorders, x, outcome, {
       kind: 'client',
       template: x.api?.operation?.template,
       label: entry?.name ?? undeclaredAddress,
       address: entry === undefined ? undefined : x.api?.host,
       port: entry === undefined ? undefined : String(x.api?.port),
-      attributes: attributesOf(x, ownId()),
+      attributes: egressAttributes(x, ownId()),
       record: {
         caller: ownId(),
         api: entry?.name,
@@ -47,7 +56,8 @@ export const recordEgress =
     })
   }
 
-const attributesOf = (
+/** What every span of the exchange carries. */
+export const egressAttributes = (
   x: Exchange & Partial<EgressFacts>,
   caller: string,
 ): { readonly [name in AttributeName]?: AttributeValue | undefined } => {
@@ -61,7 +71,6 @@ const attributesOf = (
     [attribute.urlFull]:
       api === undefined ? undefined : `https://${api.authority}${x.target?.path ?? ''}`,
     [attribute.urlTemplate]: api?.operation?.template,
-    [attribute.networkPeerAddress]: x.addresses?.[0],
     [attribute.peerService]: name,
     [attribute.servicePeerName]: name,
     [attribute.servicePeerNamespace]: 'third-party',
@@ -72,6 +81,7 @@ const attributesOf = (
     [attribute.dependencies]: entry?.depends_on,
     [attribute.operation]: api?.operation?.id,
     [attribute.credentialId]: x.credentialId,
+    [attribute.credentialAge]: x.credentialAge?.ageDays,
     [attribute.hopCaller]: caller,
   }
 }

@@ -28,6 +28,38 @@ export const egressSection = z
       })
       .prefault({})
       .describe('How long to wait'),
+    interception: z
+      .strictObject({
+        ca_file: z
+          .string()
+          .optional()
+          .describe(
+            'File to write the authority of interception to, for the trust store of the app',
+          ),
+        bundle_file: z
+          .string()
+          .optional()
+          .describe(
+            'File to write the public roots and that authority to, for runtimes that replace their roots',
+          ),
+        lifetime: duration()
+          .prefault('24h')
+          .describe(
+            'Life of the authority; it is replaced at half of it, and both stay in the files',
+          ),
+      })
+      .prefault({})
+      .describe('CONNECT that is opened up, for entries with connect: intercept'),
+    tunnels: z
+      .strictObject({
+        hello_timeout: duration()
+          .prefault('10s')
+          .describe('Time for the app to begin TLS inside a tunnel'),
+        idle_timeout: duration().prefault('5m').describe('Longest silence in both directions'),
+        longest: duration().prefault('24h').describe('Longest life of a tunnel'),
+      })
+      .prefault({})
+      .describe('CONNECT that is passed on unread, for entries with connect: tunnel'),
     dns_servers: z
       .array(
         z.string().regex(/^[0-9a-fA-F:.[\]]+(:\d{1,5})?$/, { error: 'expected an IP address' }),

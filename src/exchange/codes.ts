@@ -132,6 +132,7 @@ const upstreamCodes = {
 // prettier-ignore
 const apiCodes = {
   'api.undeclared': row(403, 'permissionDenied', 'operator', 'final', 'the third-party host is not in the catalog', 'add an entry under policies/apis with an owner and a purpose'),
+  'api.connect': row(403, 'permissionDenied', 'operator', 'final', 'the entry does not allow CONNECT to this host', 'call it over plain HTTP through the sidecar, or set connect: intercept in the entry'),
   'api.operation': row(403, 'permissionDenied', 'operator', 'final', 'the entry does not declare this operation', 'add the method and path template to operations of the entry'),
   'api.caller': row(403, 'permissionDenied', 'operator', 'final', 'the entry does not list this caller', 'ask the owner of the entry to add the SPIFFE ID to callers'),
   'api.data-class': row(403, 'permissionDenied', 'operator', 'final', 'this class of data may not leave to this API', 'ask the owner of the entry to allow the data class'),

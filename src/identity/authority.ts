@@ -193,6 +193,45 @@ export const issueServerCertificate = (
   )
 }
 
+/** All of IPv4 and all of IPv6: address and mask. */
+const everyAddress = [{ ip: Buffer.alloc(8) }, { ip: Buffer.alloc(32) }]
+
+/**
+ * The authority of interception: it may vouch for the declared hosts and for nothing else, and issues leaves only. An
+ * application that trusts it trusts it for these names and what is below them (RFC 5280 §4.2.1.10); all addresses are
+ * outside of it. Its key is meant to stay in memory.
+ */
+export const issueInterceptionAuthority = (
+  hosts: readonly string[],
+  validity: Validity,
+): Authority => {
+  const privateKey = freshKey()
+  const spki = spkiOfPrivate(privateKey)
+  const subject = writeName([
+    [organization, 'Sallyport interception'],
+    [oid.commonName, `interception ${freshSerial().toString('hex').slice(0, 8)}`],
+  ])
+  const der = writeCertificate({
+    serial: freshSerial(),
+    issuer: subject,
+    subject,
+    ...validity,
+    spki,
+    extensions: [
+      extension.basicConstraints(true, 0),
+      extension.keyUsage('keyCertSign'),
+      extension.nameConstraints(
+        hosts.map((dns) => ({ dns })),
+        everyAddress,
+      ),
+      extension.subjectKeyId(keyIdOf(spki)),
+      extension.authorityKeyId(keyIdOf(spki)),
+    ],
+    signingKey: privateKey,
+  })
+  return { certificate: readCertificate(der), privateKey, intermediates: [] }
+}
+
 /** A CRL of an authority, DER. `number` grows with each one. */
 export const issueRevocationList = (
   authority: Authority,

@@ -7,6 +7,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { createServer, type Socket } from 'node:net'
+import type { SecureContext } from 'node:tls'
 import type { Direction } from '../exchange/exchange.ts'
 import type { Handler } from '../exchange/line.ts'
 import { Refusal } from '../exchange/refusal.ts'
@@ -20,6 +21,7 @@ import type { ServerRequest } from '../wire/message.ts'
 import type { WireError } from '../wire/wire-error.ts'
 import { beginExchange, replyToHead, type RefusedHead } from './begin-exchange.ts'
 import { Connections } from './connections.ts'
+import { openIntercepted } from './intercepted.ts'
 import { listen, type Listener } from './listener.ts'
 
 /** A mesh service, as far as this folder is concerned: something that a line understands. */
@@ -36,8 +38,11 @@ export interface AppListenerParts {
   readonly serviceOf: (host: string) => ServiceHandle | undefined
   readonly outbound: (x: Parameters<Handler<First>>[0], service: ServiceHandle) => void
   readonly egress: Handler<First>
-  /** CONNECT to anything that is not a mesh service. */
-  readonly connect: Handler<First>
+  /** CONNECT to anything that is not a mesh service; `open` opens it up and reads the requests inside. */
+  readonly connect: (
+    x: Parameters<Handler<First>>[0],
+    open: (context: SecureContext) => void,
+  ) => void
   readonly faultOf: (error: WireError) => Refusal
   readonly onRefusedHead: (refused: RefusedHead) => void
   readonly onBug: (error: unknown) => void
@@ -104,8 +109,11 @@ const route = (
   const service = fixed ?? parts.serviceOf(target.host)
   const begin = (direction: Direction) => beginExchange(request, direction, 'app', parts.now)
   if (target.form === 'authority') {
-    if (service === undefined) parts.connect(begin('egress'))
-    else openInside(request, parts, connections, service)
+    if (service === undefined) {
+      parts.connect(begin('egress'), (context) =>
+        openIntercepted(request, context, { ...parts, connections }),
+      )
+    } else openInside(request, parts, connections, service)
   } else if (service !== undefined) parts.outbound(begin('outbound'), service)
   else parts.egress(begin('egress'))
 }

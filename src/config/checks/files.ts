@@ -20,9 +20,13 @@ const pathSettings: readonly (readonly [Kind, ...string[]])[] = [
   ['file', 'identity', 'crl', 'files', '*'],
   ['file', 'tokens', 'providers', '*', 'jwks_file'],
   ['folder', 'policy', 'directory'],
+  ['file', 'policy', 'bundle', 'file'],
+  ['file', 'policy', 'bundle', 'key', 'file'],
   ['folder', 'egress', 'apis', 'directory'],
   ['new file', 'egress', 'apis', 'ledger_file'],
   ['new file', 'egress', 'apis', 'discovery', 'file'],
+  ['new file', 'egress', 'interception', 'ca_file'],
+  ['new file', 'egress', 'interception', 'bundle_file'],
   ['new file', 'telemetry', 'audit', 'file'],
 ]
 
@@ -78,6 +82,7 @@ export const checkFiles = (subject: CheckSubject): readonly ConfigFault[] =>
     const found = present(place)
     if (found === wanted) return []
     if (path[0] === 'egress' && found === undefined && !subject.isWritten(path)) return []
+    if (path[0] === 'policy' && path[1] === 'directory' && subject.config.policy?.bundle) return []
     return [
       subject.fault(path, {
         expected: `a ${wanted} that exists`,
