@@ -21,7 +21,9 @@ import type { LoadedConfig } from './config/load.ts'
 import type { Reload } from './config/reload.ts'
 import { openHealthListener } from './listeners/health.ts'
 import type { Listener } from './listeners/listener.ts'
+import { openMetricsListener } from './listeners/metrics.ts'
 import { RateLimiter } from './stages/limit-rate.ts'
+import { metricsContentType } from './telemetry/metrics/exposition.ts'
 import type { Address } from './units.ts'
 
 /** A running sidecar. */
@@ -32,6 +34,7 @@ export interface Sidecar {
     readonly app: Address
     readonly health: Address
     readonly admin: Address
+    readonly metrics: Address | undefined
     /** Loopback ports of single services, by their name. */
     readonly services: Readonly<Record<string, Address>>
   }
@@ -105,6 +108,15 @@ export const startSidecar = async ({
       drain: () => drain(),
     })
     closers.push(() => health.close())
+    const metrics =
+      config.listeners.metrics === undefined
+        ? undefined
+        : await openMetricsListener({
+            address: config.listeners.metrics,
+            contentType: metricsContentType,
+            text: () => core.telemetry.metrics.text(),
+          })
+    closers.push(() => metrics?.close())
     const admin = await openAdmin(config, core, {
       reload: reload.reload,
       egress,
@@ -161,6 +173,7 @@ export const startSidecar = async ({
         app: doors.app.address,
         health: health.address,
         admin: admin.address,
+        metrics: metrics?.address,
         services: doors.services,
       },
       core,

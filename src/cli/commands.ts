@@ -13,6 +13,7 @@ import { runSidecar } from './commands/run.ts'
 import { insight } from './commands/status.ts'
 import { tap } from './commands/tap.ts'
 import { versionCommand } from './commands/version.ts'
+import { webhook } from './commands/webhook.ts'
 
 /** Every command. */
 export const commands: readonly Command[] = [
@@ -27,6 +28,7 @@ export const commands: readonly Command[] = [
   ...audit,
   env,
   ...injection,
+  webhook,
   docs(() => commands),
   versionCommand,
 ]

@@ -67,12 +67,12 @@ const environmentOf = (pod: Mapping, variables: readonly Variable[]): Given => {
         const names = kept.map(({ name }) => name).join(', ')
         notes.push(`container ${String(container['name'])} keeps its own ${names}`)
       }
+      given[`${list}/${String(container['name'])}`] = fresh.map(({ name }) => name)
       if (fresh.length === 0) continue
       additions.push({
         path: ['spec', list, index, 'env'],
         items: fresh.map(({ name, value }) => ({ name, value })),
       })
-      given[`${list}/${String(container['name'])}`] = fresh.map(({ name }) => name)
     }
   }
   return { additions, given, notes }
@@ -145,6 +145,12 @@ const statusOf = (pod: Mapping): Mapping => {
   }
 }
 
+/** The variables that each container was given, by list and name of the container: `containers/app`. */
+export const environmentGiven = (pod: Mapping): Mapping => {
+  const given = statusOf(pod)['environment']
+  return isMapping(given) ? given : {}
+}
+
 /** Paths of the items of a list that are ours, last first; the list itself when nothing else is in it. */
 const ours = (pod: Mapping, path: Path, isOurs: (name: unknown) => boolean): readonly Path[] => {
   const items = listAt(pod, path)
@@ -159,7 +165,7 @@ const ours = (pod: Mapping, path: Path, isOurs: (name: unknown) => boolean): rea
 export const planRemoval = (pod: Mapping): readonly Path[] => {
   const status = statusOf(pod)
   const volumes = new Set(Array.isArray(status['volumes']) ? (status['volumes'] as unknown[]) : [])
-  const given = isMapping(status['environment']) ? status['environment'] : {}
+  const given = environmentGiven(pod)
   const variables = ['containers', 'initContainers'].flatMap((list) =>
     listAt(pod, ['spec', list]).flatMap((container, index) => {
       const names = given[`${list}/${String(container['name'])}`]

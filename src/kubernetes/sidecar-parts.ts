@@ -15,7 +15,7 @@ export const sidecarName = 'sallyport'
 export const sidecarUser = 15_337
 
 /** Ports of the pod that the sidecar listens on, besides those on loopback. */
-export const ports = { mesh: 15_006, health: 15_021 } as const
+export const ports = { mesh: 15_006, health: 15_021, metrics: 15_090 } as const
 
 interface Mount {
   readonly volume: Mapping
@@ -152,6 +152,7 @@ export const sidecarContainer = (
   ports: [
     { name: 'mesh', containerPort: ports.mesh },
     { name: 'health', containerPort: ports.health },
+    { name: 'metrics', containerPort: ports.metrics },
   ],
   env: sidecarEnvironment(settings, service),
   startupProbe: probe('/startupz', { periodSeconds: 1, failureThreshold: 60 }),

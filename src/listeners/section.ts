@@ -18,6 +18,11 @@ export const listenersSection = z
       .describe(
         'Where the orchestrator asks `/livez`, `/readyz` and `/startupz`; `/drain` from loopback',
       ),
+    metrics: address()
+      .optional()
+      .describe(
+        'Where a Prometheus elsewhere reads `/metrics`, and nothing else; only the admin listener has them when absent',
+      ),
     unsafe_app_listener_anywhere: z
       .boolean()
       .default(false)

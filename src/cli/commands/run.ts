@@ -11,12 +11,13 @@ import type { Terminal } from '../terminal.ts'
 const gatherHangupsMs = 1_000
 
 const tellDoors = (sidecar: Sidecar, loaded: LoadedConfig, terminal: Terminal): void => {
-  const { peer, app, health, admin, services } = sidecar.addresses
+  const { peer, app, health, admin, metrics, services } = sidecar.addresses
   const doors = [
     ['mesh', peer],
     ['app', app],
     ['health', health],
     ['admin', admin],
+    ['metrics', metrics],
     ...Object.entries(services),
   ] as const
   const text = doors.flatMap(([name, address]) =>
