@@ -141,6 +141,9 @@ function inputSource(program: Program, parts: readonly Term[]): Source {
 }
 
 function inputPath(runtime: Runtime, keys: readonly Value[]): ValueOf {
+  const step = keys.every((key) => typeof key === 'string' && isOrdinaryName(key))
+    ? (lookupOrdinary as typeof lookup)
+    : lookup
   let epoch = 0
   let value: Value | undefined
   return () => {
@@ -148,7 +151,7 @@ function inputPath(runtime: Runtime, keys: readonly Value[]): ValueOf {
     epoch = runtime.epoch
     value = runtime.input
     for (let at = 0; at < keys.length && value !== undefined; at += 1) {
-      value = lookup(value, keys[at] as Value)
+      value = step(value, keys[at] as Value)
     }
     return value
   }
