@@ -104,6 +104,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'inbound/route-table.ts',
     'catalog',
     'identity',
+    'rego/bundle',
     'rego/policy.ts',
     'rego/errors.ts',
   ],

@@ -1,6 +1,6 @@
 /** Compiles the policies into one revision that the authorize stage asks. */
 import { createHash } from 'node:crypto'
-import { dirname, relative } from 'node:path'
+import { dirname, isAbsolute, relative } from 'node:path'
 import type { PolicySources } from '../config/checks/policies.ts'
 import { compileBundle, type Policy, type Query } from '../rego/policy.ts'
 import { toJson } from '../rego/value-text.ts'
@@ -24,18 +24,29 @@ export interface PolicyLimits {
 export const compilePolicies = (sources: PolicySources, limits: PolicyLimits): PolicyRevision =>
   revisionOf(
     compileBundle({
-      modules: sources.modules.map(({ file, text }) => ({
-        file: relative(dirname(limits.directory), file),
-        text,
+      modules: sources.modules.map((module) => ({
+        ...module,
+        file: isAbsolute(module.file)
+          ? relative(dirname(limits.directory), module.file)
+          : module.file,
       })),
       data: sources.data,
     }),
-    createHash('sha256')
-      .update(JSON.stringify([sources.modules, sources.data]))
-      .digest('hex')
-      .slice(0, 12),
+    revisionName(sources),
     limits,
   )
+
+/** Twelve hexadecimal digits of what the policies are; what a bundle calls its revision stands in front. */
+const revisionName = ({ origin, modules, data }: PolicySources): string => {
+  if (origin === undefined) {
+    const digest = createHash('sha256')
+      .update(JSON.stringify([modules, data]))
+      .digest('hex')
+    return digest.slice(0, 12)
+  }
+  const digest = origin.digest.slice(0, 12)
+  return origin.revision === '' ? digest : `${origin.revision.slice(0, 64)}@${digest}`
+}
 
 /** Booleans are the common answer and cost nothing; objects of the engine become plain ones. */
 const plainValue = (value: Value): unknown => (typeof value === 'boolean' ? value : toJson(value))

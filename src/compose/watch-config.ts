@@ -44,7 +44,10 @@ export const watchConfig = (
   const watch = watchFiles({
     paths: () => {
       const { file, config } = reload.current
-      return [file, config.policy.directory, config.egress.apis.directory]
+      const { bundle, directory } = config.policy
+      const policies =
+        bundle === undefined ? [directory] : [bundle.file, ...(bundle.key ? [bundle.key.file] : [])]
+      return [file, ...policies, config.egress.apis.directory]
     },
     timers: systemTimers,
     onChange: () => reload.reload(),

@@ -15,6 +15,7 @@ import { checkKeySets } from './checks/key-sets.ts'
 import { checkPolicies } from './checks/compile.ts'
 import { checkFiles, resolvePaths } from './checks/files.ts'
 import { readPolicies, type PolicySources } from './checks/policies.ts'
+import { readPolicyBundle } from './checks/policy-bundle.ts'
 import { checkReferences } from './checks/references.ts'
 import { unsafeSettings } from './checks/unsafe.ts'
 import { withEnvironment, type Environment } from './environment.ts'
@@ -72,7 +73,7 @@ export const loadConfig = (options: LoadOptions): LoadedConfig => {
   resolvePaths(config, directory)
   const subject = subjectOf(document, config)
   const missing = checkFiles(subject)
-  const policies = policiesOf(config, missing)
+  const policies = policiesOf(subject, missing)
   const { catalog, faults: catalogFaults } = catalogOf(config)
   const all = [
     ...faults,
@@ -186,12 +187,10 @@ const isWritten = (value: unknown, path: Path): boolean => {
 
 const nothing: PolicySources = { modules: [], data: {}, faults: [] }
 
-const policiesOf = (
-  config: Partial<SidecarConfig>,
-  missing: readonly ConfigFault[],
-): PolicySources => {
-  if (!config.policy || missing.some(({ setting }) => setting === 'policy.directory'))
-    return nothing
+const policiesOf = (subject: CheckSubject, missing: readonly ConfigFault[]): PolicySources => {
+  const { config } = subject
+  if (!config.policy || missing.some(({ setting }) => setting.startsWith('policy.'))) return nothing
+  if (config.policy.bundle) return readPolicyBundle(subject, config.policy.bundle)
   return readPolicies(config.policy.directory, config.egress?.apis.directory)
 }
 
@@ -200,9 +199,13 @@ const catalogOf = (config: Partial<SidecarConfig>): ReturnType<typeof checkCatal
     ? checkCatalog(config.egress.apis.directory)
     : { catalog: new Catalog([]), faults: [] }
 
+/** What tells two sets of policies apart. */
+const contentOf = ({ origin, modules, data }: PolicySources): unknown =>
+  origin?.digest ?? [modules, data]
+
 const revisionOf = (value: unknown, policies: PolicySources, catalog: Catalog): string =>
   createHash('sha256')
-    .update(JSON.stringify([value, policies.modules, policies.data, catalog.entries]))
+    .update(JSON.stringify([value, contentOf(policies), catalog.entries]))
     .digest('hex')
     .slice(0, 16)
 

@@ -4,6 +4,7 @@
  * Read by the stages `authorize` and `limit-rate`. Whether the rule exists in the bundle is checked by `config/`.
  */
 import { z } from 'zod'
+import { signatureAlgorithms } from '../rego/bundle/signature.ts'
 import { duration, rate } from '../units.ts'
 
 /** Where the policies are and what one decision may cost. */
@@ -16,6 +17,34 @@ export const policySection = z
       .describe(
         'Folder with `*.rego` and `data.json` or `data.yaml` files; relative to the configuration file',
       ),
+    bundle: z
+      .strictObject({
+        file: z
+          .string()
+          .min(1)
+          .describe('The archive, `bundle.tar.gz`; relative to the configuration file'),
+        key: z
+          .strictObject({
+            file: z
+              .string()
+              .min(1)
+              .describe('Public key or certificate in PEM; relative to the configuration file'),
+            id: z
+              .string()
+              .min(1)
+              .default('default')
+              .describe('Name of the key; a signature that names a key must name this one'),
+            algorithm: z
+              .enum(signatureAlgorithms)
+              .default('ES256')
+              .describe('The only algorithm that the signature may use'),
+            scope: z.string().default('').describe('The scope that the signature must state'),
+          })
+          .optional()
+          .describe('Who must have signed the bundle; without it a signed bundle is refused'),
+      })
+      .optional()
+      .describe('An OPA bundle with the policies; stands in for `directory`'),
     budget: z
       .strictObject({
         steps: z

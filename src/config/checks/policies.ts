@@ -12,14 +12,18 @@ import { readYaml } from '../read/yaml-document.ts'
 export interface PolicyText {
   readonly file: string
   readonly text: string
+  /** The version of Rego that a bundle names for it. */
+  readonly regoVersion?: 'v0' | 'v1'
 }
 
-/** What the policy folder holds. */
+/** What the policy folder, or the bundle in its place, holds. */
 export interface PolicySources {
   readonly modules: readonly PolicyText[]
   /** The data document: each file's content at the path of its folder, as OPA loads a bundle. */
   readonly data: Readonly<Record<string, unknown>>
   readonly faults: readonly ConfigFault[]
+  /** Of a bundle: the revision that it names, and the SHA-256 of the archive in hexadecimal digits. */
+  readonly origin?: { readonly revision: string; readonly digest: string }
 }
 
 const mostFiles = 2_000
