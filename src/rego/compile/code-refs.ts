@@ -12,6 +12,7 @@ import { isArray, isObject, objectEntries, RegoSet, type Value } from '../values
 import { toTerm } from '../value-text.ts'
 import type { BodyCode, Program, ValueOf } from './coder.ts'
 import { codeInner, codeTerm, groundTerm, isGround } from './code-terms.ts'
+import { isGenerated } from './names.ts'
 import { codeMatch } from './code-unify.ts'
 
 /** Where a ref starts: its first value, the parts still to walk, and whether rules lie below. */
@@ -68,6 +69,8 @@ function visit(code: BodyCode, valueOf: ValueOf, key: Term, out: number): void {
   code.single = false
   const { runtime } = code.program
   const isVar = key.kind === 'var'
+  // The key of `some x in xs` has a name that nothing can read.
+  const isUnread = isVar && isGenerated(key.name)
   const slot = isVar ? code.slots.of(key.name) : code.slots.temporary()
   if (isVar) code.bound.add(key.name)
   code.links.push((next) => (frame) => {
@@ -78,6 +81,13 @@ function visit(code: BodyCode, valueOf: ValueOf, key: Term, out: number): void {
       // A short array is paid for at once; a long one as it goes, so that its budget can end it.
       const isLong = items.length > 256
       if (!isLong) runtime.spend(items.length)
+      if (!isLong && isUnread) {
+        for (let at = 0; at < items.length; at += 1) {
+          frame[out] = items[at]
+          if (next(frame)) return true
+        }
+        return false
+      }
       for (let at = 0; at < items.length; at += 1) {
         if (isLong) runtime.tick()
         frame[slot] = at
