@@ -129,7 +129,14 @@ export const startSidecar = async ({
     const inbound: Inbound | undefined =
       config.inbound === undefined
         ? undefined
-        : await openInbound(config, config.inbound, core, limiter, tokens)
+        : await openInbound(
+            config,
+            config.inbound,
+            core,
+            limiter,
+            tokens,
+            () => outbound.services().length > 0,
+          )
     readiness.markStarted()
 
     const listeners: Listener[] = [

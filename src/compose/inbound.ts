@@ -32,6 +32,7 @@ export const openInbound = async (
   core: Core,
   limiter: RateLimiter,
   tokens: UserTokens,
+  mayCallOut: () => boolean,
 ): Promise<Inbound> => {
   const { telemetry, identity, wire, world } = core
   const routes = new LiveValue(new RouteTable(section.routes))
@@ -53,6 +54,7 @@ export const openInbound = async (
       ownId,
       realm: config.service.name,
       causes: core.causes,
+      mayCallOut,
       count: (kind, result) => telemetry.metrics.tokenVerifications.with(kind, result).add(),
     },
     policy: core.policy,

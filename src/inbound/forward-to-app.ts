@@ -4,6 +4,7 @@
  */
 import type { Exchange } from '../exchange/exchange.ts'
 import type { Forward } from '../exchange/line.ts'
+import { Refusal } from '../exchange/refusal.ts'
 import type { Peer } from '../identity/peer.ts'
 import { changedTarget, changeHeaders } from '../stages/apply-changes.ts'
 import type { Permit } from '../stages/authorize.ts'
@@ -55,6 +56,9 @@ export const forwardToApp = (parts: AppParts): Forward<AppFacts> => ({
     const upgrade = route.upgrade.some((protocol) => protocol === request.head.upgrade)
       ? request.head.upgrade
       : undefined
+    // Over HTTP/2 an answer of 200 would mean that the WebSocket is open; HTTP/1.1 just answers without one.
+    if (upgrade === undefined && request.head.upgrade !== undefined && request.head.version === '2')
+      throw new Refusal('request.upgrade', { detail: `route ${route.name} has no upgrade` })
     if (upgrade !== undefined || isGrpcCall(request.head)) request.allowStreaming()
     relay(
       x,

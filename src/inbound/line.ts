@@ -57,7 +57,8 @@ const watchPermission =
     const stop = parts.app.watchUpgrade(x, end)
     const stopAsking = parts.policy.subscribe(() => {
       try {
-        judge(x)
+        const judged = judge(x)
+        if (judged instanceof Promise) judged.catch(() => end('permission-ended'))
       } catch {
         end('permission-ended')
       }

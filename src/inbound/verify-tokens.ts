@@ -38,6 +38,8 @@ export interface TokenParts {
   readonly ownId: () => string
   readonly realm: string
   readonly causes: Causes
+  /** Whether the app may call mesh services at all, so that somebody will ask for causes. */
+  readonly mayCallOut: () => boolean
   /** Counts a verification: `ok`, or the reason of the refusal. */
   readonly count: (kind: 'user' | 'hop', result: string) => void
 }
@@ -101,13 +103,16 @@ const learned = (
 ): Authenticated => {
   if (caller !== undefined) parts.count('hop', 'ok')
   if (user !== undefined) parts.count('user', 'ok')
-  parts.causes.remember(x.span.context.traceId, {
-    transaction: caller?.transaction,
-    chain: [x.peer.spiffeId, ...(caller?.chain ?? [])],
-  })
+  if (parts.mayCallOut()) remember(x, parts.causes, caller)
   setClaimHeaders(x.request.head.headers, userCheck, user)
   return { caller, user, userCheck }
 }
+
+const remember = (x: Needs, causes: Causes, caller: VerifiedCaller | undefined): void =>
+  causes.remember(x.span.context.traceId, {
+    transaction: caller?.transaction,
+    chain: [x.peer.spiffeId, ...(caller?.chain ?? [])],
+  })
 
 /** Claims that the app is given as headers: what the peer sent under their names goes, what was verified comes. */
 const setClaimHeaders = (
