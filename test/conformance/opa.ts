@@ -47,7 +47,7 @@ function versionOf(one: Case): Version | undefined {
   const said = one.fields['rego_version'] ?? version
   if (said === 'v0' || said === 'v1') return said
   const folders = `${root}/${one.folder}`.split('/').reverse()
-  return folders.find((folder) => folder === 'v0' || folder === 'v1') as Version | undefined
+  return folders.find((folder) => folder === 'v0' || folder === 'v1')
 }
 
 /** A case of unknown version is one of v1, or of v0 when its modules are none of v1. */

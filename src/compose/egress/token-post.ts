@@ -72,15 +72,16 @@ export const tokenPost =
         stage: 'fetch-token',
         endedAt: parts.now(),
       })
+    let answer: TokenAnswer
     try {
-      const answer = await send(x, url, request, limits, parts)
-      finish(answer, undefined)
-      return answer
+      answer = await send(x, url, request, limits, parts)
     } catch (thrown) {
       const refusal = thrown instanceof WireError ? wireFault('api', thrown) : asRefusal(thrown)
       finish(undefined, refusal)
       throw new OAuthError('unavailable', `${url.host}: ${refusal.code}: ${refusal.message}`)
     }
+    finish(answer, undefined)
+    return answer
   }
 
 type Known = { -readonly [name in keyof EgressFacts]?: EgressFacts[name] } & Exchange
@@ -100,6 +101,8 @@ const exchangeOf = (url: URL, span: EgressFacts['span'], now: number): Known => 
   request: {
     head: {
       method: 'POST',
+      headers: new HeaderList(),
+      version: '1.1',
       target: readTarget('POST', url.pathname + url.search, url.host, {
         scheme: 'https',
         maxSegments: 100,
