@@ -120,9 +120,9 @@ const judge = async (
 ): Promise<RequestChecked> => {
   const { entry } = x.api
   const { seen, replayable } = peeked
-  if (held === 'whole' && replayable === 'no') {
+  if (entry !== undefined && seen.length > entry.distrust.request_size) {
     peeked.body.cancel(new WireError('too-large', 'the body is longer than the entry allows'))
-    throw refusal(requestTooLarge(entry!))
+    throw refusal(requestTooLarge(entry))
   }
   if (entry !== undefined && held === 'whole') await judgeContract(x, entry, parts, seen)
   const recognised = await judgeDeparture(x, parts, guard, seen)

@@ -19,7 +19,7 @@ import { wireFault } from '../stages/wire-fault.ts'
 import { attribute, event } from '../telemetry/names.ts'
 import { thirdPartyTrace, vendorRequestHeaders } from '../telemetry/traces/boundary.ts'
 import type { Identifiers } from '../telemetry/traces/identifiers.ts'
-import type { Attributes } from '../telemetry/traces/span.ts'
+import { spanName, type Attributes } from '../telemetry/traces/span.ts'
 import type { BodySource } from '../wire/body.ts'
 import type { ResponseHead, ServerRequest } from '../wire/message.ts'
 import type { Origin, OutgoingCall } from '../wire/origin.ts'
@@ -265,7 +265,8 @@ class Attempts {
   }
 
   #endSpan(attributes: Attributes, errorType: ReturnType<typeof errorTypeOf>): void {
-    const { span } = this.#x
+    const { span, api, request } = this.#x
+    span.rename(spanName(request.head.method, api.operation?.template))
     endAttempt(
       span,
       {

@@ -237,7 +237,9 @@ export const callThrough = (
         path: url,
         headers: {
           host: new URL(url).host,
-          ...(body.length > 0 ? { 'content-length': Buffer.byteLength(body) } : {}),
+          ...(body.length > 0 && headers['transfer-encoding'] === undefined
+            ? { 'content-length': Buffer.byteLength(body) }
+            : {}),
           ...headers,
         },
         agent: false,
