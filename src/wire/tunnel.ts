@@ -62,6 +62,7 @@ export const tunnel = (
 
   /** Set while close frames are on their way. */
   let leaving: string | undefined
+  let said = 0
   const farewells: (() => void)[] = []
 
   const finish = (reason: string): void => {
@@ -70,8 +71,10 @@ export const tunnel = (
     idle.disarm()
     total.disarm()
     farewell.disarm()
-    client.socket.destroy()
-    origin.socket.destroy()
+    // A stream of HTTP/2 that is ended without an error looks as if it had come to its end.
+    const broken = reason === 'closed' || said === 2 ? undefined : new Error(reason)
+    client.socket.destroy(broken)
+    origin.socket.destroy(broken)
     closed({ bytesToOrigin, bytesToClient, reason })
   }
   const end = (reason: string): void => {
@@ -83,10 +86,9 @@ export const tunnel = (
     for (const say of farewells) say()
   }
   const farewell = limits.wheel.timer(() => finish(leaving ?? 'closed'))
-  const idle = limits.wheel.timer(() => end('idle'))
+  const idle = limits.wheel.timer(() => (halves > 0 ? finish('closed') : end('idle')))
   const total = limits.wheel.timer(() => end('too-long'))
 
-  let said = 0
   const join = (
     from: Duplex,
     to: Duplex,
@@ -115,7 +117,7 @@ export const tunnel = (
         if (boundary !== -1) sayGoodbye()
         return
       }
-      idle.arm(limits.idleMs)
+      if (halves === 0 || limits.carries !== 'websocket') idle.arm(limits.idleMs)
       if (count(chunk.length) > (limits.maxBytes ?? Infinity)) return end('too-large')
       if (!to.write(chunk)) from.pause()
     })
@@ -123,7 +125,10 @@ export const tunnel = (
     from.on('end', () => {
       if (!saidHere) to.end()
       halves++
-      if (halves === 2 && leaving === undefined) idle.arm(Math.min(limits.idleMs, halfOpenMs))
+      if (leaving !== undefined) return
+      // A WebSocket ends by its close frames; one whose end just went away is over.
+      if (limits.carries === 'websocket') idle.arm(Math.min(limits.idleMs, farewellMs))
+      else if (halves === 2) idle.arm(Math.min(limits.idleMs, halfOpenMs))
     })
     from.on('error', () => finish(leaving ?? 'reset'))
     from.on('close', () => {

@@ -18,6 +18,8 @@ import { WireError } from '../wire-error.ts'
 import { isGrpc, toOutgoing, withoutDate } from './fields.ts'
 import type { Http2ServerConnection } from './server-connection.ts'
 
+const wrongLength = (): WireError =>
+  new WireError('ambiguous-length', 'the body is not as long as content-length says')
 const gone = (): WireError => new WireError('client-gone', 'the client ended the stream')
 
 export class Http2Request implements ServerRequest, BodySource, BodySink {
@@ -78,8 +80,6 @@ export class Http2Request implements ServerRequest, BodySource, BodySink {
     return this.#answering
   }
 
-  // The body of the request, as a source.
-
   start(sink: BodySink): void {
     // A call that failed before it got a byte may be repeated, and then another sink takes its place.
     if (this.#sink !== undefined && this.bytesReceived > 0)
@@ -115,23 +115,22 @@ export class Http2Request implements ServerRequest, BodySource, BodySink {
     this.#stream.pause()
   }
 
-  // The answer.
-
   respond(
     head: ResponseHead,
     body?: Buffer | BodySource,
     finished?: (outcome: ResponseOutcome) => void,
   ): void {
     if (this.#answering) throw new WireError('malformed', 'the request is already answered')
+    if (this.head.upgrade !== undefined && head.status < 300)
+      throw new WireError('bad-upstream-response', 'the origin answered an upgrade without one')
     const source = body === undefined || Buffer.isBuffer(body) ? undefined : body
     if (this.#lost !== undefined) {
       this.#answering = true
       source?.cancel(this.#lost)
-      finished?.({ status: head.status, bytes: 0, error: this.#lost })
-      return
+      return finished?.({ status: head.status, bytes: 0, error: this.#lost })
     }
     const carriesBody = this.head.method !== 'HEAD' && head.status !== 204 && head.status !== 304
-    const declared = carriesBody ? body?.length : (head.declaredLength ?? undefined)
+    const declared = carriesBody ? body?.length : head.declaredLength
     const isEmpty = !carriesBody || (body?.length ?? (source === undefined ? 0 : undefined)) === 0
     this.#sendsTrailers = !isEmpty && source !== undefined && isGrpc(head.headers)
     this.#writeHead(head, declared, isEmpty)
@@ -188,8 +187,6 @@ export class Http2Request implements ServerRequest, BodySource, BodySink {
     this.#lose(reason)
     this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
   }
-
-  // The body of the answer, as a sink.
 
   data(chunk: Buffer): boolean {
     if (this.#answered) return false
@@ -323,9 +320,8 @@ export class Http2Request implements ServerRequest, BodySource, BodySink {
   }
 
   #writeTrailers(): void {
-    const none = new HeaderList()
     try {
-      this.#stream.sendTrailers(toOutgoing({}, this.#trailers ?? none))
+      this.#stream.sendTrailers(toOutgoing({}, this.#trailers ?? new HeaderList()))
     } catch {
       this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
     }
@@ -377,10 +373,8 @@ export class Http2Request implements ServerRequest, BodySource, BodySink {
     const { linger } = this.connection.options.timeouts
     this.#bodyOver = true
     this.#total.disarm()
-    if (stream.endAfterHeaders || stream.readableEnded) {
-      stream.resume()
-      return
-    }
+    stream.resume()
+    if (stream.endAfterHeaders || stream.readableEnded) return
     let left = this.connection.options.limits.pipelined_size
     this.#lingering = true
     this.#idle.arm(linger)
@@ -388,7 +382,6 @@ export class Http2Request implements ServerRequest, BodySource, BodySink {
       left -= chunk.length
       if (left < 0 && stream.writableFinished) stream.close(constants.NGHTTP2_NO_ERROR)
     })
-    stream.resume()
   }
 
   #report(error: WireError | undefined): void {
@@ -402,6 +395,3 @@ export class Http2Request implements ServerRequest, BodySource, BodySink {
     })
   }
 }
-
-const wrongLength = (): WireError =>
-  new WireError('ambiguous-length', 'the body is not as long as content-length says')
