@@ -7,14 +7,15 @@
 import type { Builtin, BuiltinContext } from './builtins/builtin.ts'
 import { BuiltinError } from './builtins/builtin.ts'
 import { builtins as allBuiltins } from './builtins/registry.ts'
-import { compileModules, type Compiled } from './compile/compile.ts'
+import { compileSteps, type Compiled } from './compile/compile.ts'
 import { prepareBody, prepareDocument, type Bindings } from './compile/queries.ts'
 import { explainDocument, type ExplainOptions, type Failure } from './explain.ts'
 import { ErrorList, EvalError, RegoErrors, type Location } from './errors.ts'
 import type { RulePlace } from './run/documents.ts'
 import { Runtime, type Budget } from './run/runtime.ts'
+import { atOnce, inSlices, type Pace, type Steps } from './run/slices.ts'
 import type { Trace } from './run/trace.ts'
-import { parseModule, parseQuery, parseTerm } from './syntax/parse.ts'
+import { parseModule, parseModuleSteps, parseQuery, parseTerm } from './syntax/parse.ts'
 import { moduleJson } from './syntax/tree-json.ts'
 import type { Body, Module, RegoVersion } from './syntax/tree.ts'
 import type { Value } from './values.ts'
@@ -98,14 +99,30 @@ export function compileBundle(bundle: Bundle, options: PolicyOptions = {}): Poli
   return new Policy(parseSources(bundle, options), fromJson(bundle.data ?? {}), options)
 }
 
+/** The same between other work: no slice takes longer than the pace says, whatever the size of the bundle. */
+export async function compileInSlices(
+  bundle: Bundle,
+  options: PolicyOptions,
+  pace: Pace,
+): Promise<Policy> {
+  const modules = await inSlices(parseSteps(bundle, options), pace)
+  const data = fromJson(bundle.data ?? {})
+  const made = await inSlices(makeSteps(modules, data, options), pace)
+  return new Policy(modules, data, options, made)
+}
+
 /** Parses the modules of a bundle; throws `RegoErrors` with the syntax errors of all of them. */
 export function parseSources(bundle: Bundle, options: PolicyOptions = {}): readonly Module[] {
+  return atOnce(parseSteps(bundle, options))
+}
+
+function* parseSteps(bundle: Bundle, options: PolicyOptions): Steps<readonly Module[]> {
   const errors = new ErrorList()
   const modules: Module[] = []
   for (const { file, text, regoVersion } of bundle.modules) {
     try {
       modules.push(
-        parseModule(file, text, {
+        yield* parseModuleSteps(file, text, {
           version: regoVersion ?? bundle.regoVersion ?? 'v1',
           experimental: options.experimental ?? 'none',
           ...(options.forced === undefined ? {} : { forced: options.forced }),
@@ -126,17 +143,17 @@ export class Policy {
   readonly #options: PolicyOptions
   readonly #context: QueryContext
 
-  constructor(modules: readonly Module[], data: Value, options: PolicyOptions) {
+  /** Compiles the modules unless they have been; throws `RegoErrors`. */
+  constructor(
+    modules: readonly Module[],
+    data: Value,
+    options: PolicyOptions,
+    made: Made = atOnce(makeSteps(modules, data, options)),
+  ) {
     this.#options = options
-    this.#runtime = new Runtime(data, options.now ?? Date.now)
-    this.#context = new QueryContext(options, this.#runtime)
-    this.#runtime.context = this.#context
-    this.#compiled = compileModules(modules, this.#runtime, {
-      strict: options.check ?? 'lenient',
-      builtins: options.builtins ?? allBuiltins,
-      print: options.print,
-      trace: options.trace,
-    })
+    this.#runtime = made.runtime
+    this.#context = made.context
+    this.#compiled = made.compiled
   }
 
   /** Prepares a document, such as `data.authz.allow`; throws `RegoErrors` when the path is no ref. */
@@ -204,6 +221,26 @@ export class Policy {
       return { defined: false, value: undefined, error: asDecisionError(error) }
     }
   }
+}
+
+/** The parts of a policy. */
+interface Made {
+  readonly runtime: Runtime
+  readonly context: QueryContext
+  readonly compiled: Compiled
+}
+
+function* makeSteps(modules: readonly Module[], data: Value, options: PolicyOptions): Steps<Made> {
+  const runtime = new Runtime(data, options.now ?? Date.now)
+  const context = new QueryContext(options, runtime)
+  runtime.context = context
+  const compiled = yield* compileSteps(modules, runtime, {
+    strict: options.check ?? 'lenient',
+    builtins: options.builtins ?? allBuiltins,
+    print: options.print,
+    trace: options.trace,
+  })
+  return { runtime, context, compiled }
 }
 
 /** What built-ins see of a query; one object, begun anew for each decision. */

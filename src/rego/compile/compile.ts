@@ -9,6 +9,7 @@ import { ErrorList } from '../errors.ts'
 import type { FunctionDocument } from '../run/documents.ts'
 import type { RuleNode } from '../run/rule-tree.ts'
 import type { Runtime } from '../run/runtime.ts'
+import { piecesOf, type Steps } from '../run/slices.ts'
 import type { Trace } from '../run/trace.ts'
 import { operatorName } from '../syntax/parse-terms.ts'
 import type { Body, Module } from '../syntax/tree.ts'
@@ -23,7 +24,7 @@ import { globalsOf, packageKey, ruleNames } from './globals.ts'
 import { Metadata } from './metadata.ts'
 import { orderRule } from './order-rules.ts'
 import type { Arity } from './outputs.ts'
-import { resolveModule, type ResolvedRule } from './resolve.ts'
+import { resolveRules, type ResolvedRule } from './resolve.ts'
 
 export interface CompileOptions {
   readonly strict: 'strict' | 'lenient'
@@ -40,38 +41,55 @@ export interface Compiled {
   readonly at: RulesAt
 }
 
-/** Compiles parsed modules; throws `RegoErrors`. */
-export function compileModules(
+/** Compiles parsed modules, in steps; throws `RegoErrors`. */
+export function* compileSteps(
   modules: readonly Module[],
   runtime: Runtime,
   options: CompileOptions,
-): Compiled {
+): Steps<Compiled> {
   const errors = new ErrorList()
   const names = ruleNames(modules)
   const rules: ResolvedRule[] = []
   for (const module of modules) {
     const globals = globalsOf(module, names, errors)
-    const resolved = resolveModule(module, globals, { strict: options.strict, errors })
+    const print = options.print === undefined ? 'erase' : 'keep'
+    for (const piece of piecesOf(module.rules)) {
+      const resolved = resolveRules(module, piece, globals, { strict: options.strict, errors })
+      for (const rule of resolved) rules.push(expandRule(rule, print))
+      yield
+    }
     if (options.strict === 'strict') checkImports(module, globals, errors)
-    for (const rule of resolved)
-      rules.push(expandRule(rule, options.print === undefined ? 'erase' : 'keep'))
   }
   errors.throwIfAny()
   const { tree, at } = placeRules(rules)
+  yield
   const arity = arityOf(rules, options.builtins)
   checkConflicts(modules, tree, at, errors)
-  checkRules(rules, tree, at, arity, errors)
+  for (const piece of piecesOf(rules)) {
+    checkRules(piece, tree, at, arity, errors)
+    yield
+  }
   errors.throwIfAny()
-  const ordered = rules.map((rule) => orderRule(rule, arity, errors))
+  const ordered: ResolvedRule[] = []
+  for (const piece of piecesOf(rules)) {
+    for (const rule of piece) ordered.push(orderRule(rule, arity, errors))
+    yield
+  }
   errors.throwIfAny()
   const placed = placeRules(ordered)
+  yield
   const reads = readsOf(placed.tree, placed.at)
+  yield
   checkRecursion(reads, placed.at, errors)
-  checkTypes(ordered, errors)
+  for (const piece of piecesOf(ordered)) {
+    checkTypes(piece, errors)
+    yield
+  }
   errors.throwIfAny()
   for (const module of modules) placePackage(placed.tree, module)
   const functions = new Map<string, FunctionDocument>()
   const mocked = mockedNames(ordered)
+  yield
   const calls = new CallMaker(
     runtime,
     options.builtins,

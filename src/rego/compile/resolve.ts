@@ -45,13 +45,14 @@ export interface ResolveOptions {
   readonly errors: ErrorList
 }
 
-/** The rules of a module with their names resolved; mistakes go to `options.errors`. */
-export function resolveModule(
+/** Some rules of a module with their names resolved; mistakes go to `options.errors`. */
+export function resolveRules(
   module: Module,
+  rules: readonly Rule[],
   globals: Globals,
   options: ResolveOptions,
 ): ResolvedRule[] {
-  return module.rules.map((rule) => resolveRule(module, rule, globals, options))
+  return rules.map((rule) => resolveRule(module, rule, globals, options))
 }
 
 function resolveRule(

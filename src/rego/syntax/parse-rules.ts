@@ -49,7 +49,7 @@ export class RuleParser extends ExprParser {
     return term
   }
 
-  module() {
+  *moduleSteps() {
     const statements: Statement[] = []
     if (this.is('eof')) this.fault('empty module')
     if (!this.isKeyword('package')) this.fault('package expected')
@@ -58,6 +58,7 @@ export class RuleParser extends ExprParser {
     const imports: Import[] = []
     const rules: Rule[] = []
     while (!this.is('eof')) {
+      yield
       const row = this.token.row
       if (this.isKeyword('import')) {
         imports.push(this.parseImport())

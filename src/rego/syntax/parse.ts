@@ -5,10 +5,11 @@
  */
 
 import { ErrorList } from '../errors.ts'
+import { atOnce, type Steps } from '../run/slices.ts'
 import { keywordsOf, SyntaxFault } from './cursor.ts'
 import { annotationsOf } from './metadata.ts'
 import { RuleParser } from './parse-rules.ts'
-import { scan } from './scan.ts'
+import { scan, scanSteps } from './scan.ts'
 import { placeCol, placeRow, type Body, type Module, type RegoVersion, type Term } from './tree.ts'
 
 export interface ParseOptions {
@@ -21,10 +22,19 @@ export interface ParseOptions {
 
 /** The module of a file; throws `RegoErrors`. */
 export function parseModule(file: string, text: string, options: ParseOptions): Module {
-  return guarded(file, () => {
-    const { tokens, comments } = scan(text)
+  return atOnce(parseModuleSteps(file, text, options))
+}
+
+/** The same in steps. */
+export function* parseModuleSteps(
+  file: string,
+  text: string,
+  options: ParseOptions,
+): Steps<Module> {
+  try {
+    const { tokens, comments } = yield* scanSteps(text)
     const parser = new RuleParser(tokens, keywordsOf(options.version), options)
-    const { faults, ...parsed } = parser.module()
+    const { faults, ...parsed } = yield* parser.moduleSteps()
     const annotations = annotationsOf(comments, parsed.statements)
     const errors = new ErrorList()
     for (const fault of [...faults, ...annotations.faults]) {
@@ -40,7 +50,9 @@ export function parseModule(file: string, text: string, options: ParseOptions): 
       annotations: annotations.annotations,
       comments,
     }
-  })
+  } catch (fault) {
+    return refused(file, fault)
+  }
 }
 
 /** The body of a query; throws `RegoErrors`. */
@@ -61,12 +73,17 @@ function guarded<T>(file: string, parse: () => T): T {
   try {
     return parse()
   } catch (fault) {
-    if (!(fault instanceof SyntaxFault)) throw fault
-    const errors = new ErrorList()
-    errors.add('rego_parse_error', fault.message, location(file, fault.at))
-    errors.throwIfAny()
-    throw fault
+    return refused(file, fault)
   }
+}
+
+/** Throws a fault of the parser as an error of the policy. */
+function refused(file: string, fault: unknown): never {
+  if (!(fault instanceof SyntaxFault)) throw fault
+  const errors = new ErrorList()
+  errors.add('rego_parse_error', fault.message, location(file, fault.at))
+  errors.throwIfAny()
+  throw fault
 }
 
 function location(file: string, at: number) {

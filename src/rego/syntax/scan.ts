@@ -4,6 +4,7 @@
  * kind `illegal`: the parser reports it when, and only when, it gets there.
  */
 
+import { atOnce, type Steps } from '../run/slices.ts'
 import type { Comment } from './tree.ts'
 
 export type TokenKind =
@@ -87,9 +88,19 @@ const numberPattern = /\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 
 /** Every token of a text, an `eof` token last, and its comments. */
 export function scan(text: string): { tokens: readonly Token[]; comments: readonly Comment[] } {
-  const scanner = new Scanner(text)
-  return { tokens: scanner.tokens(false), comments: scanner.comments }
+  return atOnce(scanSteps(text))
 }
+
+/** The same in steps. */
+export function* scanSteps(
+  text: string,
+): Steps<{ tokens: readonly Token[]; comments: readonly Comment[] }> {
+  const scanner = new Scanner(text)
+  const tokens = yield* scanner.steps(false)
+  return { tokens, comments: scanner.comments }
+}
+
+const tokensOfStep = 256
 
 class Scanner {
   readonly comments: Comment[] = []
@@ -106,6 +117,10 @@ class Scanner {
 
   /** Tokens up to the end, or up to the brace that closes a template's expression. */
   tokens(insideTemplate: boolean): Token[] {
+    return atOnce(this.steps(insideTemplate))
+  }
+
+  *steps(insideTemplate: boolean): Steps<Token[]> {
     const tokens: Token[] = []
     let depth = 0
     for (;;) {
@@ -116,6 +131,7 @@ class Scanner {
       if (token.kind === '{') depth += 1
       if (token.kind === '}') depth -= 1
       tokens.push(token)
+      if (tokens.length % tokensOfStep === 0) yield
     }
     const end = this.#token('eof', 'eof', this.#at, this.#at)
     // The end of the text is where its last character is.
