@@ -26,6 +26,7 @@ const measureOfReason: Readonly<Record<string, Measure>> = {
   undeclared: 'inventory',
   operation: 'inventory',
   caller: 'inventory',
+  connect: 'inventory',
   'review-overdue': 'inventory',
   tls: 'transport',
   authority: 'transport',
