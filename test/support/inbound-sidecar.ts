@@ -54,7 +54,7 @@ export interface InboundSidecar {
   /** The hop token that the sidecar of `name` would send with this user token. */
   readonly hopToken: (name: string, user?: string, audience?: string) => Promise<string>
   /** Opens a TLS connection as one of the peers `web`, `other`, or without a certificate. */
-  readonly connectAs: (name: string | undefined) => TLSSocket
+  readonly connectAs: (name: string | undefined, protocols?: readonly string[]) => TLSSocket
   /** Sends raw bytes over a new connection of a peer and reads until it ends. */
   readonly send: (name: string, text: string) => Promise<RawAnswer>
   /** Sends a well-formed request with both tokens; `lines` are further header lines. */
@@ -143,7 +143,7 @@ export const startInboundSidecar = async (setup: InboundSetup): Promise<InboundS
       chain: [],
       transaction: undefined,
     })
-  const connectAs: InboundSidecar['connectAs'] = (name) => {
+  const connectAs: InboundSidecar['connectAs'] = (name, protocols) => {
     const read = (leaf: string): Buffer => readFileSync(join(folder, name ?? '', leaf))
     return connect({
       host: '127.0.0.1',
@@ -151,6 +151,7 @@ export const startInboundSidecar = async (setup: InboundSetup): Promise<InboundS
       ca: readFileSync(join(folder, 'web', 'ca.crt')),
       ...(name === undefined ? {} : { cert: read('tls.crt'), key: read('tls.key') }),
       checkServerIdentity: () => undefined,
+      ...(protocols === undefined ? {} : { ALPNProtocols: [...protocols] }),
     })
   }
   const send: InboundSidecar['send'] = async (name, text) => {

@@ -10,7 +10,7 @@ import type { OutgoingCall, OutgoingRequest, RequestOptions, ResponseHandler } f
 import type { Timer } from '../timers.ts'
 import { WireError, type RetryAdvice } from '../wire-error.ts'
 import type { Http2ClientSession } from './client-session.ts'
-import { isGrpc, readHttp2ResponseHead, readTrailers, toOutgoing } from './fields.ts'
+import { breakStream, isGrpc, readHttp2ResponseHead, readTrailers, toOutgoing } from './fields.ts'
 import { webSocketAccept } from './websocket-key.ts'
 
 const bad = (why: string): WireError =>
@@ -368,8 +368,9 @@ export class Http2Call implements OutgoingCall, BodySink, BodySource {
   #close(code: number): void {
     this.#timer?.disarm()
     const stream = this.#stream
-    if (stream !== undefined && !stream.closed) stream.close(code)
-    stream?.resume()
+    if (stream === undefined) return
+    if (!stream.closed) breakStream(stream, code)
+    stream.resume()
   }
 
   #stopBody(reason: WireError): void {

@@ -3,7 +3,7 @@
  *
  * What an origin sends is judged by the same field rules as over HTTP/1.1.
  */
-import { sensitiveHeaders, type OutgoingHttpHeaders } from 'node:http2'
+import { sensitiveHeaders, type Http2Stream, type OutgoingHttpHeaders } from 'node:http2'
 import { checkHeadBytes, isToken, readContentLength, readFields } from '../http1/fields.ts'
 import { fieldName, plain } from '../http1/field-names.ts'
 import { HeaderList } from '../headers.ts'
@@ -105,3 +105,12 @@ export const readTrailers = (raw: readonly string[], maxCount: number): HeaderLi
 
 /** No `date` of our own, which the types of the runtime do not know as an option of a stream. */
 export const withoutDate: object = { sendDate: false }
+
+/**
+ * Ends a stream so that what was sent cannot pass for the whole. `close` would send END_STREAM before its reset while
+ * the message is unfinished; `destroy` with an error sends the reset alone.
+ */
+export const breakStream = (stream: Http2Stream, code: number): void => {
+  if (stream.writableEnded) stream.close(code)
+  else stream.destroy(new Error('the message was broken off'))
+}

@@ -15,7 +15,7 @@ import type {
 } from '../message.ts'
 import type { Timer } from '../timers.ts'
 import { WireError } from '../wire-error.ts'
-import { isGrpc, toOutgoing, withoutDate } from './fields.ts'
+import { breakStream, isGrpc, toOutgoing, withoutDate } from './fields.ts'
 import type { Http2ServerConnection } from './server-connection.ts'
 
 const wrongLength = (): WireError =>
@@ -185,7 +185,7 @@ export class Http2Request implements ServerRequest, BodySource, BodySink {
 
   abort(reason: WireError = new WireError('closing', 'the request was ended here')): void {
     this.#lose(reason)
-    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+    breakStream(this.#stream, constants.NGHTTP2_INTERNAL_ERROR)
   }
 
   data(chunk: Buffer): boolean {
@@ -220,11 +220,7 @@ export class Http2Request implements ServerRequest, BodySource, BodySink {
     this.#gone = undefined
     this.#report(error)
     // The client must see that the answer is cut: the end of the stream never arrives.
-    this.#stream.close(
-      error.code === 'deadline' || error.code === 'cancelled'
-        ? constants.NGHTTP2_CANCEL
-        : constants.NGHTTP2_INTERNAL_ERROR,
-    )
+    breakStream(this.#stream, constants.NGHTTP2_INTERNAL_ERROR)
   }
 
   /** The connection is gone. Called by it. */
