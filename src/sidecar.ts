@@ -11,7 +11,7 @@ import { openEgress } from './compose/egress.ts'
 import { openCore, type Core } from './compose/foundation.ts'
 import { openAdmin } from './compose/admin.ts'
 import { openAppDoors } from './compose/app-doors.ts'
-import { compilePolicies } from './compose/policy.ts'
+import { compilePolicies, compilePoliciesInSlices } from './compose/policy.ts'
 import { observeParts } from './compose/observe-parts.ts'
 import { openReadiness } from './compose/readiness.ts'
 import { openUserTokens } from './compose/user-tokens.ts'
@@ -82,11 +82,12 @@ export const startSidecar = async ({
 
     const reload = watchConfig(core, loaded, load, {
       apply: async (next) => {
-        const policy = compilePolicies(next.policies, {
-          budget: next.config.policy.budget,
-          now: world.now,
-          directory: next.config.policy.directory,
-        })
+        const { budget, directory, strict } = next.config.policy
+        const policy = await compilePoliciesInSlices(
+          next.policies,
+          { budget, now: world.now, directory },
+          strict ? 'strict' : 'lenient',
+        )
         const nextTokens = await openUserTokens(next.config, core)
         await egress.apply(next)
         outbound.apply(next.config.outbound)

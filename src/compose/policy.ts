@@ -2,7 +2,17 @@
 import { createHash } from 'node:crypto'
 import { dirname, isAbsolute, relative } from 'node:path'
 import type { PolicySources } from '../config/checks/policies.ts'
-import { compileBundle, type Policy, type Query } from '../rego/policy.ts'
+import { policyFaults } from '../config/checks/compile.ts'
+import { ConfigFaults } from '../config/read/fault.ts'
+import { RegoErrors } from '../rego/errors.ts'
+import {
+  compileBundle,
+  compileInSlices,
+  type Bundle,
+  type Policy,
+  type Query,
+} from '../rego/policy.ts'
+import { politePace } from '../rego/run/slices.ts'
 import { toJson } from '../rego/value-text.ts'
 import type { Value } from '../rego/values.ts'
 import type { Evaluation, PolicyRevision } from '../stages/authorize.ts'
@@ -22,19 +32,34 @@ export interface PolicyLimits {
  * @throws RegoErrors with every error of every module
  */
 export const compilePolicies = (sources: PolicySources, limits: PolicyLimits): PolicyRevision =>
-  revisionOf(
-    compileBundle({
-      modules: sources.modules.map((module) => ({
-        ...module,
-        file: isAbsolute(module.file)
-          ? relative(dirname(limits.directory), module.file)
-          : module.file,
-      })),
-      data: sources.data,
-    }),
-    revisionName(sources),
-    limits,
-  )
+  revisionOf(compileBundle(bundleOf(sources, limits)), revisionName(sources), limits)
+
+/**
+ * Compiles between requests, so that a large bundle delays none of them. The policies in force stay until the caller
+ * puts the new ones in their place.
+ *
+ * @throws ConfigFaults with every error of every module
+ */
+export const compilePoliciesInSlices = async (
+  sources: PolicySources,
+  limits: PolicyLimits,
+  check: 'strict' | 'lenient',
+): Promise<PolicyRevision> => {
+  try {
+    const policy = await compileInSlices(bundleOf(sources, limits), { check }, politePace)
+    return revisionOf(policy, revisionName(sources), limits)
+  } catch (error) {
+    throw error instanceof RegoErrors ? new ConfigFaults(policyFaults(error)) : error
+  }
+}
+
+const bundleOf = ({ modules, data }: PolicySources, { directory }: PolicyLimits): Bundle => ({
+  modules: modules.map((module) => ({
+    ...module,
+    file: isAbsolute(module.file) ? relative(dirname(directory), module.file) : module.file,
+  })),
+  data,
+})
 
 /** Twelve hexadecimal digits of what the policies are; what a bundle calls its revision stands in front. */
 const revisionName = ({ origin, modules, data }: PolicySources): string => {

@@ -33,6 +33,8 @@ export interface LoadOptions {
   readonly now: () => number
   /** Folder that a relative `file` starts from; that of the process when absent. */
   readonly directory?: string
+  /** `later` leaves the policies uncompiled, for a reload that compiles them between requests; `now` when absent. */
+  readonly compiling?: 'now' | 'later'
 }
 
 /** A configuration that can be used, with what it names. */
@@ -84,7 +86,7 @@ export const loadConfig = (options: LoadOptions): LoadedConfig => {
       : checkCertificates(subject, options.now())),
     ...checkKeySets(subject),
     ...policies.faults,
-    ...checkPolicies(subject, policies),
+    ...checkPolicies(subject, policies, options.compiling ?? 'now'),
     ...catalogFaults,
     ...checkHosts(subject, catalog),
   ]

@@ -47,10 +47,10 @@ export const runSidecar: Command = {
   options: { config: configOption },
   examples: ['sallyport run --config /etc/sallyport/sallyport.yaml'],
   async run(given, { directory, environment, now, onHangup, stopped, terminal }) {
-    const load = () =>
-      loadConfig({ file: configFile(given, environment), environment, now, directory })
-    const loaded = load()
+    const files = { file: configFile(given, environment), environment, now, directory }
+    const loaded = loadConfig(files)
     const stop = stopped()
+    const load = () => loadConfig({ ...files, compiling: 'later' })
     const sidecar = await startSidecar({ loaded, load }).catch((error: unknown) => {
       throw asConfigFault(error)
     })

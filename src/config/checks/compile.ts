@@ -80,19 +80,28 @@ const missingRules = (subject: CheckSubject, sources: PolicySources): readonly C
     })
 }
 
-/** What keeps the policies from being used; a policy folder that could not be read has been reported already. */
+/** The errors of policies as faults of the configuration. */
+export const policyFaults = ({ errors }: RegoErrors): readonly ConfigFault[] => errors.map(toFault)
+
+/**
+ * What keeps the policies from being used; a policy folder that could not be read has been reported already.
+ *
+ * @param compiling `later` leaves the compiling to whoever puts the policies into force
+ */
 export const checkPolicies = (
   subject: CheckSubject,
   sources: PolicySources,
+  compiling: 'now' | 'later',
 ): readonly ConfigFault[] => {
   if (sources.modules.length === 0) return []
+  if (compiling === 'later') return missingRules(subject, sources)
   try {
     compileBundle(
       { modules: sources.modules, data: sources.data },
       { check: subject.config.policy?.strict === false ? 'lenient' : 'strict' },
     )
   } catch (error) {
-    if (error instanceof RegoErrors) return error.errors.map(toFault)
+    if (error instanceof RegoErrors) return policyFaults(error)
     throw error
   }
   return missingRules(subject, sources)

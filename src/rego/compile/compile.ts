@@ -18,6 +18,7 @@ import { checkConflicts, checkImports, checkRecursion, checkRules } from './chec
 import { checkTypes } from './check-types.ts'
 import { CallMaker, type Print } from './code-calls.ts'
 import type { Program } from './coder.ts'
+import { conditionsOf } from './conditions.ts'
 import { readsOf, stableNodes } from './dependencies.ts'
 import { expandRule } from './expand.ts'
 import { globalsOf, packageKey, ruleNames } from './globals.ts'
@@ -88,6 +89,10 @@ export function* compileSteps(
   errors.throwIfAny()
   for (const module of modules) placePackage(placed.tree, module)
   const functions = new Map<string, FunctionDocument>()
+  for (const piece of piecesOf(ordered)) {
+    for (const rule of piece) conditionsOf(rule)
+    yield
+  }
   const mocked = mockedNames(ordered)
   yield
   const calls = new CallMaker(

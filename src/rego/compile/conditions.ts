@@ -16,7 +16,16 @@ interface Spot {
   readonly path: readonly (string | number)[]
 }
 
-export function conditionsOf(rule: ResolvedRule): Condition[] {
+const knownConditions = new WeakMap<ResolvedRule, readonly Condition[]>()
+
+/** The demands of a rule, found once. */
+export function conditionsOf(rule: ResolvedRule): readonly Condition[] {
+  let conditions = knownConditions.get(rule)
+  if (conditions === undefined) knownConditions.set(rule, (conditions = findConditions(rule)))
+  return conditions
+}
+
+function findConditions(rule: ResolvedRule): readonly Condition[] {
   if (rule.otherwise !== undefined) return []
   const found: Condition[] = []
   const known = new Map<string, Spot>()
