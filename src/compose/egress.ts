@@ -22,6 +22,7 @@ import { randomIdentifiers } from '../telemetry/traces/identifiers.ts'
 import type { ClientCertificate } from '../token/oauth/oauth-client.ts'
 import type { ServerRequest } from '../wire/message.ts'
 import { apiOrigins, type ShownCertificate } from './api-origin.ts'
+import { watchBypass, type BypassWatch } from './egress/bypass-watch.ts'
 import { departureGuards } from './egress/departures.ts'
 import { openInterception } from './egress/interception.ts'
 import { apiKeys } from './egress/keys.ts'
@@ -41,6 +42,7 @@ export interface Egress {
   readonly catalog: Live<Catalog>
   readonly keys: KeyKeeper
   readonly learned: Learned
+  readonly bypass: BypassWatch
   apply(next: LoadedConfig): Promise<void>
   close(): void
 }
@@ -187,6 +189,7 @@ export const openEgress = async (loaded: LoadedConfig, core: Core): Promise<Egre
   )
   await keys.keep(loaded.catalog.entries)
   declareEntries()
+  const bypass = watchBypass(config.egress.bypass, telemetry.log, telemetry.metrics)
   return {
     handle,
     connect: (x, open) => {
@@ -197,6 +200,7 @@ export const openEgress = async (loaded: LoadedConfig, core: Core): Promise<Egre
     catalog,
     keys,
     learned,
+    bypass,
     apply: async (next) => {
       await keys.keep(next.catalog.entries)
       section = next.config.egress
@@ -208,6 +212,7 @@ export const openEgress = async (loaded: LoadedConfig, core: Core): Promise<Egre
     close: () => {
       for (const end of tunnels) end('the sidecar stops')
       interception.close()
+      bypass.close()
       learned.close()
       keys.close()
     },

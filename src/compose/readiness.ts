@@ -35,6 +35,7 @@ export const openReadiness = (
       configCheck(reload),
       ...tokens().status().map(keysCheck),
       ...egress.catalog.current.entries.flatMap((entry) => credentialCheck(egress, entry)),
+      ...egress.bypass.checks(),
       auditCheck(core),
     ],
   }

@@ -60,6 +60,22 @@ export const egressSection = z
       })
       .prefault({})
       .describe('CONNECT that is passed on unread, for entries with connect: tunnel'),
+    bypass: z
+      .strictObject({
+        mode: z
+          .enum(['off', 'report', 'enforce'])
+          .default('off')
+          .describe(
+            'Connections of the pod that leave without passing here: not looked for, told, or told and not ready',
+          ),
+        every: duration().prefault('10s').describe('How often the sockets are looked at'),
+        allow_cidrs: z
+          .array(cidr)
+          .default([])
+          .describe('Address ranges that the app may reach directly, such as that of a database'),
+      })
+      .prefault({})
+      .describe('Detector of connections past the sidecar (Linux)'),
     dns_servers: z
       .array(
         z.string().regex(/^[0-9a-fA-F:.[\]]+(:\d{1,5})?$/, { error: 'expected an IP address' }),
