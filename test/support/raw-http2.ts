@@ -125,7 +125,7 @@ export interface RawHttp2 {
   write(...bytes: readonly Buffer[]): void
 }
 
-/** Speaks on a connected socket; the preface and empty settings are sent at once, and settings acknowledged. */
+/** Speaks on a connected socket; the preface and empty settings are sent at once, and then settings acknowledged. */
 export const rawHttp2 = (socket: Duplex, first: Buffer = preface): RawHttp2 => {
   const frames: ReceivedFrame[] = []
   let bytes = Buffer.alloc(0)
@@ -145,8 +145,8 @@ export const rawHttp2 = (socket: Duplex, first: Buffer = preface): RawHttp2 => {
       }
       bytes = bytes.subarray(9 + length)
       frames.push(received)
-      if (received.type === frameTypes.settings && (received.flags & 1) === 0)
-        socket.write(frame(frameTypes.settings, 1, 0))
+      const isTheirs = received.type === frameTypes.settings && (received.flags & 1) === 0
+      if (isTheirs && first === preface) socket.write(frame(frameTypes.settings, 1, 0))
     }
   })
   const codeOf = (type: number, stream: number): number | undefined =>
