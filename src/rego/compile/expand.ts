@@ -7,7 +7,7 @@
 import type { Body, CallExpr, Expr, Place, Term, With } from '../syntax/tree.ts'
 import { functionMark, type NameSource } from './names.ts'
 import type { ResolvedRule } from './resolve.ts'
-import { mapped } from './patterns.ts'
+import { mapped, settled } from './patterns.ts'
 import { isExpr } from './variables.ts'
 
 /** Calls of `print` are left out unless somebody reads them. */
@@ -21,7 +21,7 @@ export function expandRule(rule: ResolvedRule, print: PrintCalls): ResolvedRule 
   const dynamic = rule.dynamic.map((part) => expander.settle(part, extra))
   const member = rule.member === undefined ? undefined : expander.settle(rule.member, extra)
   const value = expander.settle(rule.value, extra)
-  const body = [...expander.body(rule.body), ...extra]
+  const body = settled(expander.body(rule.body).concat(extra), rule.body)
   const otherwise = rule.otherwise === undefined ? undefined : expandRule(rule.otherwise, print)
   return { ...rule, args, dynamic, member, value, body, otherwise }
 }
@@ -73,7 +73,7 @@ class Expander {
       expr.with.length === 0 ? expr.with : expr.with.map((item) => this.#with(item, before))
     const extra: Expr[] = []
     const done = this.#inner(withs === expr.with ? expr : { ...expr, with: withs }, extra)
-    return [...before, ...extra, done]
+    return before.concat(extra, done)
   }
 
   #inner(expr: Expr, extra: Expr[]): Expr {
@@ -123,7 +123,7 @@ class Expander {
         extra.push({
           kind: 'call',
           name: term.name,
-          operands: [...operands, output],
+          operands: operands.concat(output),
           nested: true,
           negated: false,
           with: withs,

@@ -6,6 +6,7 @@
  */
 
 import type { Body, Expr, Place, Term } from '../syntax/tree.ts'
+import { settled } from './patterns.ts'
 import { outputsOf, type Arity, type Names } from './outputs.ts'
 import {
   bodyVars,
@@ -93,7 +94,7 @@ class Ordering {
       finished.push(this.#closures(expr, around))
       exprVars(expr, outsideClosures, around)
     }
-    return finished
+    return settled(finished, body)
   }
 
   #isTrivial(expr: Expr, _bound: Names): boolean {

@@ -10,7 +10,7 @@ export function mapped<T>(items: readonly T[], change: (item: T) => T): readonly
     if (changed === undefined && next !== item) changed = items.slice(0, at)
     changed?.push(next)
   }
-  return changed ?? items
+  return changed?.slice() ?? items
 }
 
 /** The variables a pattern would bind, with their places: not those in refs, calls or closures. */
@@ -30,4 +30,10 @@ export function patternVars(term: Term): (readonly [string, Place])[] {
 /** The kind of a term, as messages name it. */
 export function kindName(term: Term): string {
   return term.kind === 'comprehension' ? `${term.of}comprehension` : term.kind
+}
+
+/** A list that was made anew, or the one it was made from when nothing in it is new. */
+export function settled<T>(made: readonly T[], from: readonly T[]): readonly T[] {
+  const same = made.length === from.length && made.every((item, at) => item === from[at])
+  return same ? from : made.slice()
 }

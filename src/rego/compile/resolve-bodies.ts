@@ -17,7 +17,7 @@ import type { Globals } from './globals.ts'
 import type { NameSource } from './names.ts'
 import { signatures } from '../builtins/signatures.ts'
 import { functionMark } from './names.ts'
-import { kindName, mapped, patternVars } from './patterns.ts'
+import { kindName, mapped, patternVars, settled } from './patterns.ts'
 import { Scope } from './scope.ts'
 import { isExpr, isRoot, termVars } from './variables.ts'
 
@@ -97,7 +97,7 @@ export class BodyResolver {
         at,
       })
     }
-    return resolved
+    return settled(resolved, body)
   }
 
   /** Complaints about what a scope declared and nobody read. */
@@ -256,7 +256,7 @@ export class BodyResolver {
         : this.#withoutCounting(expr.key, scope)
     const element: RefTerm =
       domain.kind === 'ref'
-        ? { ...domain, parts: [...domain.parts, key] }
+        ? { ...domain, parts: domain.parts.concat(key) }
         : { kind: 'ref', head: domain, parts: [key], at: domain.at }
     return {
       kind: 'call',
@@ -319,7 +319,7 @@ export class BodyResolver {
         const parts = mapped(term.parts, (part) => this.term(part, scope))
         const head = this.term(term.head, scope)
         if (parts === term.parts && head === term.head) return term
-        if (head.kind === 'ref') return { ...head, parts: [...head.parts, ...parts], at: term.at }
+        if (head.kind === 'ref') return { ...head, parts: head.parts.concat(parts), at: term.at }
         return { ...term, head, parts }
       }
       case 'array':

@@ -79,10 +79,10 @@ function resolveRule(
   resolver.finish(scope, rule.isDefault || isRepeatedInElse(rule) ? 'nested' : 'rule')
   const split = staticLength(rule.head, parts)
   const name = (rule.head.ref.head as VarTerm).name
-  const path: Value[] = packageKey(module).split('\0')
-  path.push(
+  const known = parts.slice(0, split).map((part) => (part.kind === 'scalar' ? part.value : null))
+  const path: readonly Value[] = (packageKey(module).split('\0') as Value[]).concat(
     name,
-    ...parts.slice(0, split).map((part) => (part.kind === 'scalar' ? part.value : null)),
+    known as Value[],
   )
   const otherwise =
     rule.otherwise === undefined ? undefined : resolveRule(module, rule.otherwise, globals, options)
@@ -90,7 +90,7 @@ function resolveRule(
     module,
     source: rule,
     path,
-    dynamic: parts.slice(split),
+    dynamic: split === parts.length ? noTerms : parts.slice(split),
     args,
     member,
     value,
@@ -105,6 +105,8 @@ function resolveRule(
 function isRepeatedInElse(rule: Rule): boolean {
   return rule.otherwise !== undefined
 }
+
+const noTerms: readonly Term[] = []
 
 function staticLength(head: Head, parts: readonly Term[]): number {
   const first = parts.findIndex((part) => part.kind !== 'scalar')

@@ -6,11 +6,13 @@
 import { keywordsOf } from './cursor.ts'
 import { TermParser } from './parse-terms.ts'
 import type { Punctuation, Token } from './scan.ts'
+import { noWiths } from './tree.ts'
 import type { Body, Expr, LogicExpr, Place, Term, VarTerm, With } from './tree.ts'
 
 export class ExprParser extends TermParser {
   /** Literals up to the closing token, which is not consumed. */
   protected override parseBody(end: Punctuation | 'eof'): Body {
+    // Lists are copied when they are done, since a list that grew holds room for more.
     return this.deeper(() => {
       if (this.is(end)) this.fault('found empty body')
       const body: Expr[] = []
@@ -18,10 +20,10 @@ export class ExprParser extends TermParser {
         body.push(this.parseLiteral())
         if (this.is(';')) {
           this.advance()
-          if (this.is(end)) return body
+          if (this.is(end)) return body.slice()
           continue
         }
-        if (this.is(end)) return body
+        if (this.is(end)) return body.slice()
         if (!this.token.afterNewline) this.unexpected(`expected \\n or ; or ${end}`)
       }
     })
@@ -113,11 +115,11 @@ export class ExprParser extends TermParser {
         : this.#parseGroup(() => this.#parseExpr(this.here(), false)),
     )
     if (plain !== undefined && !(isSetLiteral(plain) && this.tokens[start]?.kind === '{')) {
-      return { kind: 'not', body: [plain], braces: false, negated: false, with: [], at }
+      return { kind: 'not', body: [plain], braces: false, negated: false, with: noWiths, at }
     }
     this.index = start
     const body = this.#parseBraced()
-    return { kind: 'not', body, braces: true, negated: false, with: [], at }
+    return { kind: 'not', body, braces: true, negated: false, with: noWiths, at }
   }
 
   /** The classic negation: of one expression, or of a group where there are groups. */
@@ -133,12 +135,12 @@ export class ExprParser extends TermParser {
     if (kind === 'assign' || kind === 'eq') {
       this.advance()
       const right = this.parseInfix()
-      return { kind: 'call', name: kind, operands: [left, right], negated, with: [], at }
+      return { kind: 'call', name: kind, operands: [left, right], negated, with: noWiths, at }
     }
     if (left.kind === 'call') {
-      return { kind: 'call', name: left.name, operands: left.operands, negated, with: [], at }
+      return { kind: 'call', name: left.name, operands: left.operands, negated, with: noWiths, at }
     }
-    return { kind: 'term', term: left, negated, with: [], at }
+    return { kind: 'term', term: left, negated, with: noWiths, at }
   }
 
   #parseWith(): With[] {
@@ -163,7 +165,7 @@ export class ExprParser extends TermParser {
     const term = this.attempt(() => this.parseInfix())
     if (term?.kind === 'call') {
       const [first, second, third] = term.operands
-      const base = { kind: 'some-in', negated: false, with: [], at } as const
+      const base = { kind: 'some-in', negated: false, with: noWiths, at } as const
       if (term.name === 'internal.member_2') {
         return { ...base, key: undefined, value: first as Term, domain: second as Term }
       }
@@ -180,7 +182,7 @@ export class ExprParser extends TermParser {
       if (!this.is(',')) break
       this.advance()
     }
-    return { kind: 'some', names, negated: false, with: [], at }
+    return { kind: 'some', names, negated: false, with: noWiths, at }
   }
 
   #parseEvery(at: Place): Expr {
@@ -196,7 +198,7 @@ export class ExprParser extends TermParser {
     if (value.kind !== 'var') this.unexpected('expected value to be a variable')
     if (!this.is('{')) this.unexpected('missing body')
     const body = this.#parseBraced()
-    return { kind: 'every', key, value, domain, body, negated: false, with: [], at }
+    return { kind: 'every', key, value, domain, body, negated: false, with: noWiths, at }
   }
 
   protected override parseTemplateExpr(tokens: readonly Token[]): Expr {
@@ -222,7 +224,7 @@ function bracedOperand(body: Body, at: Place): Expr {
     right: [],
     braces: [true, false],
     negated: false,
-    with: [],
+    with: noWiths,
     at,
   }
 }
@@ -237,7 +239,7 @@ function joinLogic(operator: 'and' | 'or', left: Expr, right: Expr): LogicExpr {
     right: rightBody,
     braces: [leftBraces, rightBraces],
     negated: false,
-    with: [],
+    with: noWiths,
     at: left.at,
   }
 }

@@ -6,9 +6,10 @@
 import { futureKeywords, SyntaxFault } from './cursor.ts'
 import type { ParseOptions } from './parse.ts'
 import { ExprParser, isSetLiteral } from './parse-exprs.ts'
-import { operatorName } from './parse-terms.ts'
+import { operatorName, termKind } from './parse-terms.ts'
 import type { Token } from './scan.ts'
 import {
+  noWiths,
   type Body,
   type Head,
   type Import,
@@ -312,7 +313,7 @@ export class RuleParser extends ExprParser {
     const seen = new Set<string>()
     for (const arg of head.args ?? []) {
       if (arg.kind !== 'var')
-        this.fault(`illegal default rule (arguments cannot contain ${kindName(arg)})`, at)
+        this.fault(`illegal default rule (arguments cannot contain ${termKind(arg)})`, at)
       if (seen.has(arg.name))
         this.fault(`illegal default rule (arguments cannot be repeated ${arg.name})`, at)
       seen.add(arg.name)
@@ -386,14 +387,11 @@ export class RuleParser extends ExprParser {
 }
 
 function trueExpr(at: Place): Body[number] {
-  return { kind: 'term', term: { kind: 'scalar', value: true, at }, negated: false, with: [], at }
-}
-
-function kindName(term: Term): string {
-  if (term.kind !== 'scalar') return term.kind
-  return term.value === null
-    ? 'null'
-    : typeof term.value === 'object'
-      ? 'number'
-      : typeof term.value
+  return {
+    kind: 'term',
+    term: { kind: 'scalar', value: true, at },
+    negated: false,
+    with: noWiths,
+    at,
+  }
 }

@@ -172,7 +172,7 @@ export abstract class TermParser extends Cursor {
       part = this.parseInfix()
       this.expect(']', 'expected [')
     }
-    if (term.kind === 'ref') return { ...term, parts: [...term.parts, part] }
+    if (term.kind === 'ref') return { ...term, parts: term.parts.concat(part) }
     return { kind: 'ref', head: term, parts: [part], at: term.at }
   }
 
@@ -194,7 +194,7 @@ export abstract class TermParser extends Cursor {
       else if (!this.is(end)) this.unexpected(`expected "," or "${end}"`)
     }
     this.advance()
-    return terms
+    return terms.slice()
   }
 
   #parseArray(at: Place): Term {
@@ -283,7 +283,7 @@ export abstract class TermParser extends Cursor {
       if (!this.is(',') && !this.is('}')) this.unexpected('expected "," or "}"')
     }
     this.advance()
-    return { kind: 'object', entries, at }
+    return { kind: 'object', entries: entries.slice(), at }
   }
 }
 
@@ -309,4 +309,9 @@ function scalarName(value: unknown): string {
     : typeof value === 'bigint' || typeof value === 'object'
       ? 'number'
       : typeof value
+}
+
+/** The kind of a term as messages name it: that of the value for a scalar. */
+export function termKind(term: Term): string {
+  return term.kind === 'scalar' ? scalarName(term.value) : term.kind
 }

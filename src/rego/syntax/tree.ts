@@ -102,6 +102,9 @@ export interface With {
   readonly at: Place
 }
 
+/** The `with` of an expression that has none; one list for all of them. */
+export const noWiths: readonly With[] = []
+
 interface ExprBase {
   readonly negated: boolean
   readonly with: readonly With[]
