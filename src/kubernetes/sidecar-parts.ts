@@ -136,7 +136,7 @@ const sidecarEnvironment = (
 const drainScript = `require('node:http').get('http://127.0.0.1:${ports.health}/drain',(answer)=>answer.resume())`
 
 const probe = (path: string, timing: Mapping): Mapping => ({
-  httpGet: { path, port: 'health' },
+  httpGet: { path, port: 'sp-health' },
   ...timing,
 })
 
@@ -150,9 +150,9 @@ export const sidecarContainer = (
   imagePullPolicy: 'IfNotPresent',
   restartPolicy: 'Always',
   ports: [
-    { name: 'mesh', containerPort: ports.mesh },
-    { name: 'health', containerPort: ports.health },
-    { name: 'metrics', containerPort: ports.metrics },
+    { name: 'sp-mesh', containerPort: ports.mesh },
+    { name: 'sp-health', containerPort: ports.health },
+    { name: 'sp-metrics', containerPort: ports.metrics },
   ],
   env: sidecarEnvironment(settings, service),
   startupProbe: probe('/startupz', { periodSeconds: 1, failureThreshold: 60 }),

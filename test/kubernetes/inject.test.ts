@@ -77,9 +77,9 @@ describe('inject', () => {
     expect(sidecar).toMatchObject({
       name: 'sallyport',
       restartPolicy: 'Always',
-      startupProbe: { httpGet: { path: '/startupz', port: 'health' } },
-      readinessProbe: { httpGet: { path: '/readyz', port: 'health' } },
-      livenessProbe: { httpGet: { path: '/livez', port: 'health' } },
+      startupProbe: { httpGet: { path: '/startupz', port: 'sp-health' } },
+      readinessProbe: { httpGet: { path: '/readyz', port: 'sp-health' } },
+      livenessProbe: { httpGet: { path: '/livez', port: 'sp-health' } },
       securityContext: {
         runAsNonRoot: true,
         runAsUser: 15_337,
