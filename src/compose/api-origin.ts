@@ -34,6 +34,8 @@ export interface ApiOriginParts {
   readonly now: () => number
   /** Time to connect where the entry sets none. */
   readonly connectTimeoutMs: number
+  /** PEM file of authorities that undeclared calls trust besides the public ones. */
+  readonly observedCa: string | undefined
 }
 
 /** A client certificate that is shown instead of that of the entry. */
@@ -51,7 +53,7 @@ export const apiOrigins = (parts: ApiOriginParts) => {
 
   const settingsOf = (entry: ApiEntry | undefined): ApiTls => {
     // Reading the public roots takes longer than starting; it waits for the first call that needs them.
-    if (entry === undefined) return (open ??= publicTls())
+    if (entry === undefined) return (open ??= publicTls(parts.observedCa))
     const known = tlsOf.get(entry)
     if (known !== undefined) return known
     const made = entryTls(entry)
@@ -188,12 +190,16 @@ const pinOf = (der: Buffer): string => {
   return `sha256/${createHash('sha256').update(spki).digest('base64')}`
 }
 
-const publicTls = (): ApiTls => ({
-  context: createSecureContext({ ca: [...rootCertificates] }),
-  roots: publicRoots(),
-  trustSet: 'system',
-  clientIdentity: '',
-})
+const publicTls = (extra: string | undefined): ApiTls => {
+  const authority = extra === undefined ? undefined : readFileSync(extra, 'utf8')
+  const more = authority === undefined ? [] : [authority]
+  return {
+    context: createSecureContext({ ca: [...rootCertificates, ...more] }),
+    roots: [...publicRoots(), ...readRoots(more)],
+    trustSet: 'system',
+    clientIdentity: '',
+  }
+}
 
 const entryTls = (entry: ApiEntry, shown?: ShownCertificate): ApiTls => {
   const { ca, client_certificate: client } = entry.tls

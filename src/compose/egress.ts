@@ -71,6 +71,7 @@ export const openEgress = async (loaded: LoadedConfig, core: Core): Promise<Egre
   const originOf = apiOrigins({
     now: world.now,
     connectTimeoutMs: config.egress.timeouts.connect,
+    observedCa: config.egress.observed.ca,
   })
   const limitsOf = limitsByEntry(world.now)
   const write = recordEgress(telemetry.recorders, ownId)
@@ -78,6 +79,11 @@ export const openEgress = async (loaded: LoadedConfig, core: Core): Promise<Egre
   const record: Observer<EgressFacts> = (x, outcome) => {
     write(x, outcome)
     learn(x, outcome)
+    const entry = x.api?.entry
+    if (entry?.limits.breaker !== undefined) {
+      const isOpen = limitsOf(entry).circuit() === 'open'
+      telemetry.metrics.breakerState.with(entry.name).set(isOpen ? 1 : 0)
+    }
   }
   const post = tokenPost({
     catalog,
@@ -116,6 +122,7 @@ export const openEgress = async (loaded: LoadedConfig, core: Core): Promise<Egre
       onUndeclared: (host) => telemetry.metrics.egressUndeclared.with(hashOf(host)).add(),
     },
     resolve,
+    observedCidrs: () => section.observed.unsafe_allow_cidrs,
     limits: { of: limitsOf, caller: ownId },
     check: {
       guard: guards.current,

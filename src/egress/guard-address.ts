@@ -23,14 +23,15 @@ export type ResolveGuarded = (
   allowCidrs: readonly string[],
 ) => readonly string[] | Promise<readonly string[]>
 
-const noExceptions: readonly string[] = []
-
-/** The stage. */
-export const guardAddress = (resolve: ResolveGuarded): Stage<ApiMatched, Guarded> => ({
+/** The stage. `observedCidrs` are the exceptions of calls that no entry declares. */
+export const guardAddress = (
+  resolve: ResolveGuarded,
+  observedCidrs: () => readonly string[],
+): Stage<ApiMatched, Guarded> => ({
   name: 'guard-address',
   run: ({ api }) => {
     try {
-      const found = resolve(api.host, api.port, api.entry?.allow_cidrs ?? noExceptions)
+      const found = resolve(api.host, api.port, api.entry?.allow_cidrs ?? observedCidrs())
       if (!(found instanceof Promise)) return { addresses: found }
       return found.then(
         (addresses) => ({ addresses }),

@@ -29,6 +29,8 @@ export interface EgressParts {
   readonly dataClassHeader: string
   readonly match: MatchParts
   readonly resolve: ResolveGuarded
+  /** Guarded ranges that calls which no entry declares may reach. */
+  readonly observedCidrs: () => readonly string[]
   readonly limits: CallLimits
   readonly check: CheckParts
   readonly policy: Live<PolicyRevision>
@@ -56,7 +58,7 @@ export const egressLine = (parts: EgressParts): Handler<{ readonly request: Serv
     )
     .step(stripInternal(parts.dataClassHeader))
     .step(matchApi(parts.match))
-    .step(guardAddress(parts.resolve))
+    .step(guardAddress(parts.resolve, parts.observedCidrs))
     .step(limitCall(parts.limits))
     .step(checkRequest(parts.check))
     .step(

@@ -60,6 +60,21 @@ export const egressSection = z
       })
       .prefault({})
       .describe('CONNECT that is passed on unread, for entries with connect: tunnel'),
+    observed: z
+      .strictObject({
+        ca: z
+          .string()
+          .optional()
+          .describe('PEM file of authorities to trust besides the system roots'),
+        unsafe_allow_cidrs: z
+          .array(cidr)
+          .default([])
+          .describe(
+            'Guarded address ranges that undeclared calls may reach; for trials on one machine',
+          ),
+      })
+      .prefault({})
+      .describe('Calls that no entry declares, while apis.mode is observe'),
     bypass: z
       .strictObject({
         mode: z

@@ -25,6 +25,7 @@ const pathSettings: readonly (readonly [Kind, ...string[]])[] = [
   ['folder', 'egress', 'apis', 'directory'],
   ['new file', 'egress', 'apis', 'ledger_file'],
   ['new file', 'egress', 'apis', 'discovery', 'file'],
+  ['file', 'egress', 'observed', 'ca'],
   ['new file', 'egress', 'interception', 'ca_file'],
   ['new file', 'egress', 'interception', 'bundle_file'],
   ['new file', 'telemetry', 'audit', 'file'],

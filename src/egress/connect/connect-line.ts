@@ -29,7 +29,7 @@ export const connectLine = (
       }),
     )
     .step(matchConnect(parts.match))
-    .step(guardAddress(parts.resolve))
+    .step(guardAddress(parts.resolve, parts.observedCidrs))
     .step(limitCall(parts.limits))
     .step(holdBody(() => undefined))
     .step(
