@@ -136,6 +136,9 @@ const readers: Readonly<Record<string, (text: string, settings: InjectSettings) 
   status: () => ({}),
 }
 
+/** Names of the annotations, without the prefix. */
+export const annotationNames: readonly string[] = Object.keys(readers)
+
 /** Reads the annotations of a pod over the defaults; those of the object around it count where the pod has none. */
 export const readAnnotations = (
   pod: Mapping,
