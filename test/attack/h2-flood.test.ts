@@ -193,16 +193,16 @@ describe('floods over HTTP/2', () => {
     })
   /** Runs an attack beside a client that asks on and on; gives the share of its requests that were answered. */
   const beside = async (attack: () => Promise<void>): Promise<number> => {
-    let over = false
+    const until = { over: false }
     const results: boolean[] = []
     const asking = (async () => {
-      while (!over || results.length < 20) {
+      while (!until.over || results.length < 20) {
         results.push(await wellBehaved())
         await new Promise((done) => setTimeout(done, 2))
       }
     })()
     await attack()
-    over = true
+    until.over = true
     await asking
     return results.filter(Boolean).length / results.length
   }
