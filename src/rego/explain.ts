@@ -20,7 +20,7 @@ import { probeValue } from './run/rule-index.ts'
 import type { RuleNode } from './run/rule-tree.ts'
 import { printExpr, printTerm } from './syntax/print.ts'
 import { placeCol, placeRow, type Expr, type RefTerm } from './syntax/tree.ts'
-import { equals, type Value } from './values.ts'
+import type { Value } from './values.ts'
 import { toTerm } from './value-text.ts'
 
 export interface ExplainOptions {
@@ -63,14 +63,13 @@ export function explainDocument(
   program: Program,
   at: RulesAt,
   path: readonly Value[],
-  value: Value | undefined,
   options: ExplainOptions,
 ): Failure[] {
   let node: RuleNode | undefined = program.tree
   for (const key of path) node = node?.child(key)
   if (node === undefined) return []
   const probing = { program, at, redact: options.redact ?? [], limit: options.limit ?? 5 }
-  return failuresOf(probing, node, value, 0)
+  return failuresOf(probing, node, 0)
 }
 
 /** The failures as lines of text, deeper ones indented. */
@@ -85,12 +84,7 @@ export function explainText(failures: readonly Failure[], indent = ''): string {
     .join('\n')
 }
 
-function failuresOf(
-  probing: Probing,
-  node: RuleNode,
-  value: Value | undefined,
-  depth: number,
-): Failure[] {
+function failuresOf(probing: Probing, node: RuleNode, depth: number): Failure[] {
   if (depth >= maxDepth) return []
   const rules = (probing.at.get(node) ?? []).filter(
     (rule) => !rule.isDefault && rule.args === undefined,
@@ -98,7 +92,7 @@ function failuresOf(
   const tried = nearest(probing, rules).flatMap((rule) => {
     const failures: (Failure & { readonly missing: number })[] = []
     for (let one: ResolvedRule | undefined = rule; one !== undefined; one = one.otherwise) {
-      const failure = failureOf(probing, one, value, depth)
+      const failure = failureOf(probing, one, depth)
       if (failure !== undefined) failures.push(failure)
     }
     return failures
@@ -125,7 +119,7 @@ function nearest(probing: Probing, rules: readonly ResolvedRule[]): readonly Res
 }
 
 /** Runs a rule and notes how far its body got; undefined when it has a solution. */
-function failureOf(probing: Probing, rule: ResolvedRule, value: Value | undefined, depth: number) {
+function failureOf(probing: Probing, rule: ResolvedRule, depth: number) {
   const { program } = probing
   const slots = new Slots(rule.args?.length ?? 0)
   const code = new BodyCode(program, slots, new Set(), rule.module.file, rule)
@@ -146,8 +140,7 @@ function failureOf(probing: Probing, rule: ResolvedRule, value: Value | undefine
   const result = codeTerm(code, rule.value)
   let holds = false
   const step = code.fold((frame) => {
-    const made = result(frame)
-    holds = made !== undefined && (value === undefined || !equals(made, value))
+    holds = result(frame) !== undefined
     return holds
   })
   if (!completes(step, slots.size) || holds || deepest < 0) return undefined
@@ -246,7 +239,7 @@ function depthFirst(probing: Probing, failed: Expr, depth: number): Failure[] {
       if (node?.document?.kind !== 'complete') return
       const value = node.document.evaluate()
       if (value === undefined || value === false)
-        found.push(...failuresOf(probing, node, value, depth + 1))
+        found.push(...failuresOf(probing, node, depth + 1))
     },
   })
   return found

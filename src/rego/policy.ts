@@ -174,7 +174,7 @@ export class Policy {
           ? term.parts.map((part) => (part.kind === 'scalar' ? part.value : null))
           : []
       const { program, at } = this.#compiled
-      return { ...decision, failures: explainDocument(program, at, keys, decision.value, options) }
+      return { ...decision, failures: explainDocument(program, at, keys, options) }
     }
     return {
       decide: (input, options = noOptions) => {

@@ -138,7 +138,10 @@ function isArraySubset(
 
 export const objectFunctions: FunctionTable = {
   'object.filter': (_, object, keys) => filter(objectOperand(object, 1), keysOperand(keys)),
-  'object.get': (_, object, path, fallback) => get(objectOperand(object, 1), path) ?? fallback,
+  'object.get': (_, object, path, fallback) => {
+    const value = get(objectOperand(object, 1), path)
+    return value === undefined ? fallback : value
+  },
   'object.keys': (_, object) => new RegoSet(objectKeys(objectOperand(object, 1))),
   'object.remove': (_, object, keys) => {
     const source = objectOperand(object, 1)

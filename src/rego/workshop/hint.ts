@@ -18,8 +18,6 @@ const messages: readonly (readonly [pattern: RegExp, hint: string])[] = [
   [/^illegal default rule \(must have a value\)/, 'give it one: `default allow := false`'],
   [/^multiple default rules/, 'keep one of them'],
   [/^package expected/, 'begin the file with `package name`'],
-  [/^illegal ' character/, 'write strings in double quotes'],
-  [/^illegal ! character/, 'write `not` instead of `!`'],
   [/^var (\S+) assigned above/, '`:=` declares a new $1; compare with `==`'],
   [/^var (\S+) referenced above/, 'declare $1 before it is used'],
   [/^cannot assign to ref/, '`:=` gives a new name a value; compare with `==`'],
@@ -35,6 +33,8 @@ const messages: readonly (readonly [pattern: RegExp, hint: string])[] = [
 
 /** What a line that does not parse looks like, and what would mend it. */
 const lines: readonly (readonly [pattern: RegExp, hint: string])[] = [
+  [/^[^"`#]*'[^']*'/, 'write strings in double quotes'],
+  [/!\s*[A-Za-z_(]/, 'write `not` instead of `!`'],
   [/[^=!<>:]===[^=]/, 'compare with `==`'],
   [/&&|\|\|/, 'put conditions on lines of their own for "and"; write a second rule for "or"'],
   [/^\s*(?:if\b|let\s|const\s|var\s|function\s)/, 'a rule has the form `name := value if { … }`'],

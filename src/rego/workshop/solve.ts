@@ -45,7 +45,7 @@ export function prepareQuery(policy: Policy, text: string): PreparedQuery {
     run: (input, options) =>
       solver.run(input, options).map((found) => {
         const expressions = texts.map((own, index) => ({
-          value: toJson(found.get(captured(index)) ?? true),
+          value: valueOf(found, index),
           text: own,
           location: places[index]!,
         }))
@@ -55,6 +55,12 @@ export function prepareQuery(policy: Policy, text: string): PreparedQuery {
         return { expressions, bindings }
       }),
   }
+}
+
+/** What was kept for an expression, which may be null; true when it has no value. */
+function valueOf(found: ReadonlyMap<string, Value>, index: number): Value {
+  const value = found.get(captured(index))
+  return value === undefined ? true : toJson(value)
 }
 
 /** The expression with its value kept; what only holds or does not is left as it is. */
