@@ -25,6 +25,7 @@ const observed = [
   'auditDropped',
   'auditHealthy',
   'eventLoopLag',
+  'bypassSockets',
 ] as const
 
 /** Labels that Prometheus adds to what it scrapes. */

@@ -1,5 +1,9 @@
+import { execFile } from 'node:child_process'
 import { readFileSync, readdirSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import {
@@ -90,6 +94,28 @@ describe('inject', () => {
       },
     })
     expect(migrate!.env!.map(({ name }) => name)).toContain('HTTPS_PROXY')
+  })
+
+  it('gives the sidecar a hook that asks it to drain, on loopback', async () => {
+    const [sidecar] = specOf(inject(pod()).text).initContainers!
+    const { command } = (
+      sidecar as unknown as {
+        readonly lifecycle: {
+          readonly preStop: { readonly exec: { readonly command: readonly string[] } }
+        }
+      }
+    ).lifecycle.preStop.exec
+    const asked: string[] = []
+    const server = createServer((request, response) => {
+      asked.push(`${request.method} ${request.url}`)
+      response.end('drained')
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    const words = command.slice(1).map((word) => word.replace(':15021', `:${port}`))
+    await promisify(execFile)(process.execPath, words)
+    server.close()
+    expect(asked).toEqual(['GET /drain'])
   })
 
   it('sends the application through the sidecar, except where it already chose', () => {
