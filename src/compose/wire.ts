@@ -27,7 +27,11 @@ export const shareWire = ({ wire }: SidecarConfig, world: World): SharedWire => 
       slashes: wire.merge_slashes ? 'merge' : 'keep',
       underscores: wire.headers_with_underscores,
     },
-    tunnelLimits: { wheel, idleMs: wire.timeouts.stream_idle },
+    tunnelLimits: {
+      wheel,
+      idleMs: wire.timeouts.stream_idle,
+      maxDurationMs: wire.timeouts.upgraded,
+    },
     newPool: () =>
       new Pool({ limits: wire.limits, timeouts: wire.timeouts, pool: wire.pool, wheel }),
   }

@@ -53,6 +53,9 @@ export const wireTimeouts = z.strictObject({
   stream_idle: duration()
     .prefault('300s')
     .describe('longest silence in the middle of a message, and longest wait for a slow reader'),
+  upgraded: duration()
+    .prefault('24h')
+    .describe('longest life of a connection that became a WebSocket'),
   keep_alive: duration().prefault('65s').describe('time that an idle client connection stays open'),
   linger: duration()
     .prefault('2s')

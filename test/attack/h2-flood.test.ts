@@ -236,6 +236,20 @@ describe('floods over HTTP/2', () => {
     expect(await wellBehaved()).toBe(true)
   })
 
+  it('are written down, with the peer that sent them', async () => {
+    mesh.log.length = 0
+    const raw = await open()
+    const more = () => new Promise<boolean>((done) => setImmediate(() => done(!raw.closed)))
+    await scenarios['ping-flood']!.attack(raw, more)
+    expect(await raw.until(() => raw.closed)).toBe(true)
+    const written = () =>
+      mesh.log.some((line) => {
+        const { code, peer } = JSON.parse(line) as Record<string, unknown>
+        return code === 'request.malformed' && peer === 'spiffe://test.mesh/web'
+      })
+    expect(await raw.until(written)).toBe(true)
+  })
+
   it('max-streams: what is open beyond 100 is refused', async () => {
     const raw = await open()
     const opened = Array.from({ length: 110 }, (_, i) => headers(odd(i), post, endHeaders))

@@ -8,6 +8,7 @@ import {
   startGrpcEcho,
   type GrpcEcho,
 } from '../support/grpc-echo.ts'
+import type { Sidecar } from '../../src/sidecar.ts'
 import { startTwoSidecars, type TwoSidecars } from '../support/two-sidecars.ts'
 
 const same = (bytes: Buffer): Buffer => bytes
@@ -199,6 +200,27 @@ describe('gRPC through two sidecars', () => {
     expect(end.code).toBe(status.DEADLINE_EXCEEDED)
     expect(echo.deadlines.at(-1)).toBeLessThanOrEqual(300)
     await eventually(() => echo.cancelled.includes('Sleep'))
+  })
+
+  it('names the call on the spans of both sidecars', async () => {
+    await callUnary(client, 'UnaryCall', asking({ code: status.NOT_FOUND }), metadata())
+    const last = (sidecar: Sidecar) =>
+      sidecar.core.telemetry.traces
+        .recent()
+        .flatMap(({ spans }) => spans)
+        .filter((span) => span.attributes['rpc.response.status_code'] === 'NOT_FOUND')
+        .at(-1)
+    const server = last(mesh.callee.sidecar)!
+    expect(server.name).toBe('grpc.testing.TestService/UnaryCall')
+    expect(server.attributes).toMatchObject({
+      'rpc.system.name': 'grpc',
+      'rpc.method': 'grpc.testing.TestService/UnaryCall',
+    })
+    // The caller's sidecar has no list of methods, so the name that the caller chose is only an attribute.
+    const hop = last(mesh.caller)!
+    expect([hop.name, hop.attributes['rpc.method'], hop.attributes['rpc.method_original']]).toEqual(
+      ['grpc', '_OTHER', 'grpc.testing.TestService/UnaryCall'],
+    )
   })
 
   it('gives a refusal as trailers-only: no token, a forbidden route', async () => {

@@ -115,7 +115,11 @@ export class Http2ServerConnection implements ServerConnection {
     socket.setNoDelay?.(true)
     socket.setKeepAlive?.(true, 15_000)
     const session = performServerHandshake(socket, serverSessionOptions(this.options.limits))
-    session.on('error', ignore)
+    session.on('error', (error: NodeJS.ErrnoException) => {
+      // The session met one of its limits; a connection that merely broke is not worth a word.
+      if (error.code?.startsWith('ERR_HTTP2') === true)
+        this.#tell(`it breaks HTTP/2: ${error.code}`)
+    })
     session.on('close', () => this.#onClose())
     session.on('stream', (stream, _headers, _flags, raw) => {
       this.#onStream(stream, raw)
@@ -189,8 +193,15 @@ export class Http2ServerConnection implements ServerConnection {
   }
 
   #flood(what: string): void {
-    const reason = new WireError('malformed', `the connection is flooded with ${what}`)
+    const reason = this.#tell(`it is flooded with ${what}`)
     this.#end(reason, constants.NGHTTP2_ENHANCE_YOUR_CALM)
+  }
+
+  /** Has it counted and written down, as a refused head is; there is nobody to answer. */
+  #tell(why: string): WireError {
+    const reason = new WireError('malformed', `the connection is closed: ${why}`)
+    if (!this.#closed) this.#handlers.onRefused?.(reason, this)
+    return reason
   }
 
   /** A head that was begun and does not end holds a stream that no event tells of; the timers of HTTP/1.1 see none. */
@@ -207,6 +218,7 @@ export class Http2ServerConnection implements ServerConnection {
     this.#headSince ??= now
     if (now - this.#headSince < this.options.timeouts.headers) return
     const late = new WireError('header-timeout', 'the head of the request did not arrive in time')
+    this.#handlers.onRefused?.(late, this)
     this.#end(late, constants.NGHTTP2_ENHANCE_YOUR_CALM)
   }
 
