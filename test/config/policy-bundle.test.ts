@@ -113,3 +113,27 @@ describe('a policy bundle', () => {
     expect(faultsOf(file)[0]).toMatchObject({ setting: 'policy.bundle.key.file' })
   })
 })
+
+describe('the data of the policy folder', () => {
+  it('keeps every digit of its numbers, and lets several files fill one object', () => {
+    const file = aConfig(wholeConfig, {
+      'policies/limits/data.json': '{"most": 12345678901234567890}',
+      'policies/limits/high/data.yaml': 'more: 2\n',
+    })
+    const { policies, config } = load(file)
+    const { budget, directory } = config.policy
+    const policy = compilePolicies(policies, { budget, now: Date.now, directory })
+    expect(policy.revision).toMatch(/^[0-9a-f]{12}$/)
+    const { value } = policy.evaluate('data.limits', {})
+    expect(value).toEqual({ most: 12345678901234567890n, high: { more: 2 } })
+  })
+
+  it('has the same revision on every machine', () => {
+    const revision = () => {
+      const { policies, config } = load(aConfig())
+      const { budget, directory } = config.policy
+      return compilePolicies(policies, { budget, now: Date.now, directory }).revision
+    }
+    expect(revision()).toBe(revision())
+  })
+})

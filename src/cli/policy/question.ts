@@ -7,7 +7,7 @@ import type { Value } from '../../rego/values.ts'
 import { fromJson } from '../../rego/value-text.ts'
 import { CommandError, UsageError, type Argument, type Given, type Option } from '../command.ts'
 import { versionOption } from './options.ts'
-import { readDocument, readPaths, type PolicyFiles } from './read-paths.ts'
+import { readPaths, readValue, type PolicyFiles } from './read-paths.ts'
 
 /** The query. */
 export const queryArgument: Argument = {
@@ -69,7 +69,7 @@ export const inputOf = async (given: Given, directory: string): Promise<Value | 
   if (file === undefined) return undefined
   const path = join(directory, file)
   if (!existsSync(path)) throw new CommandError(`${file} does not exist`, 'name the input document')
-  return fromJson(readDocument(path, file))
+  return fromJson(readValue(path, file))
 }
 
 const parsed = (text: string, what: string): Value => {

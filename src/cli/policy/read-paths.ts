@@ -5,10 +5,9 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import { BundleError } from '../../rego/bundle/bundle-error.ts'
+import { isDataFile, readDocument } from '../../rego/bundle/document.ts'
 import { mount, type Mounted } from '../../rego/bundle/mount.ts'
 import { readBundle, type BundleContent } from '../../rego/bundle/read-bundle.ts'
-import { parseJson } from '../../rego/builtins/json/text.ts'
-import { parseYaml } from '../../rego/builtins/json/yaml.ts'
 import type { Source } from '../../rego/policy.ts'
 import { CommandError } from '../command.ts'
 
@@ -18,8 +17,6 @@ export interface PolicyFiles {
   readonly data: Readonly<Record<string, unknown>>
 }
 
-const isData = (name: string): boolean => /(?:^|[/\\])data\.(?:json|ya?ml)$/.test(name)
-
 const filesBelow = (directory: string): readonly string[] =>
   readdirSync(directory, { withFileTypes: true })
     .filter(({ name }) => !name.startsWith('.'))
@@ -27,18 +24,18 @@ const filesBelow = (directory: string): readonly string[] =>
     .flatMap((entry) => {
       const path = join(directory, entry.name)
       if (entry.isDirectory()) return filesBelow(path)
-      return entry.name.endsWith('.rego') || isData(path) ? [path] : []
+      return entry.name.endsWith('.rego') || isDataFile(path) ? [path] : []
     })
 
 /** The value of a JSON or YAML file. @throws CommandError when it is neither */
-export const readDocument = (path: string, shown: string): unknown => {
-  const text = readFileSync(path, 'utf8')
+export const readValue = (path: string, shown: string): unknown => {
   try {
-    return path.endsWith('.json') ? parseJson(text) : parseYaml(text)
+    return readDocument(shown, readFileSync(path, 'utf8'))
   } catch (error) {
+    if (!(error instanceof BundleError)) throw error
     throw new CommandError(
-      `${shown}: ${error instanceof Error ? error.message : String(error)}`,
-      'the file must be JSON, or YAML when its name ends in .yaml',
+      error.message,
+      'the file must be YAML, or JSON when its name ends in .json',
     )
   }
 }
@@ -101,7 +98,7 @@ export const readPaths = (paths: readonly string[], directory: string): PolicyFi
         modules.push({ file: name, text: readFileSync(file, 'utf8') })
         continue
       }
-      place(data, { path: folders, value: readDocument(file, name) }, name)
+      place(data, { path: folders, value: readValue(file, name) }, name)
     }
   }
   return { modules, data }

@@ -3,8 +3,11 @@
  *
  * Gives texts to compile, bounded in number and size, in a fixed order. Compiling is the policy engine's.
  */
+import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
+import { readDocument } from '../../rego/bundle/document.ts'
+import { isMapping, mount } from '../../rego/bundle/mount.ts'
 import type { ConfigFault } from '../read/fault.ts'
 import { readYaml } from '../read/yaml-document.ts'
 
@@ -22,7 +25,7 @@ export interface PolicySources {
   /** The data document: each file's content at the path of its folder, as OPA loads a bundle. */
   readonly data: Readonly<Record<string, unknown>>
   readonly faults: readonly ConfigFault[]
-  /** Of a bundle: the revision that it names, and the SHA-256 of the archive in hexadecimal digits. */
+  /** The revision that a bundle names, empty for a folder; the SHA-256 of what was read in hexadecimal digits. */
   readonly origin?: { readonly revision: string; readonly digest: string }
 }
 
@@ -54,31 +57,14 @@ const fileFault = (file: string, expected: string, got: string, hint: string): C
   hint,
 })
 
-const place = (
-  data: Record<string, unknown>,
-  folders: readonly string[],
-  value: Record<string, unknown>,
-): boolean => {
-  let target = data
-  for (const folder of folders) {
-    const next = (target[folder] ??= {})
-    if (typeof next !== 'object' || next === null || Array.isArray(next)) return false
-    target = next as Record<string, unknown>
-  }
-  for (const [key, member] of Object.entries(value)) {
-    if (Object.hasOwn(target, key)) return false
-    target[key] = member
-  }
-  return true
-}
-
 /** JSON data may be far larger than what people write by hand, so it does not go through the YAML reader. */
 const readJson = (
   file: string,
   text: string,
 ): { readonly value: unknown; readonly faults: readonly ConfigFault[] } => {
   try {
-    return { value: JSON.parse(text) as unknown, faults: [] }
+    JSON.parse(text)
+    return { value: readDocument(file, text), faults: [] }
   } catch (error) {
     const message = error instanceof Error ? error.message : 'no JSON'
     const got = message.split(/,? (?:in JSON )?(?:at position|\.\.\."|")/)[0]!
@@ -140,10 +126,12 @@ export const readPolicies = (directory: string, skip: string | undefined): Polic
       ],
     }
   }
+  const digest = createHash('sha256')
   let bytes = 0
   for (const file of paths) {
     const text = readFileSync(file, 'utf8')
     bytes += text.length
+    digest.update(JSON.stringify([relative(directory, file), text]))
     if (file.endsWith('.rego')) {
       modules.push({ file, text })
       continue
@@ -154,11 +142,11 @@ export const readPolicies = (directory: string, skip: string | undefined): Polic
     faults.push(...found)
     if (found.length > 0) continue
     const folders = relative(directory, file).split(sep).slice(0, -1)
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    if (!isMapping(value)) {
       faults.push(fileFault(file, 'a mapping', 'another value', 'give the data under a key'))
       continue
     }
-    if (!place(data, folders, value as Record<string, unknown>)) {
+    if (mount(data, { path: folders, value }) !== undefined) {
       faults.push(
         fileFault(
           file,
@@ -189,5 +177,5 @@ export const readPolicies = (directory: string, skip: string | undefined): Polic
       ),
     )
   }
-  return { modules, data, faults }
+  return { modules, data, faults, origin: { revision: '', digest: digest.digest('hex') } }
 }

@@ -3,13 +3,12 @@
  * together, and everything held against the roots that its manifest claims. Does not compile the modules.
  */
 
-import { JsonError, parseJson } from '../builtins/json/text.ts'
-import { parseYaml, YamlError } from '../builtins/json/yaml.ts'
 import { RegoErrors } from '../errors.ts'
 import type { Source } from '../policy.ts'
 import { parseModule } from '../syntax/parse.ts'
 import type { RegoVersion } from '../syntax/tree.ts'
 import { BundleError } from './bundle-error.ts'
+import { isDataFile, readDocument } from './document.ts'
 import { isBelow, manifestFile, readManifest, type Manifest } from './manifest.ts'
 import { isMapping, mount } from './mount.ts'
 import { signatureFile, verifyFiles, type BundleKey } from './signature.ts'
@@ -72,9 +71,9 @@ function modulesOf(files: ReadonlyMap<string, Buffer>, manifest: Manifest): read
 
 function dataOf(files: ReadonlyMap<string, Buffer>): Record<string, unknown> {
   const data: Record<string, unknown> = {}
-  const names = [...files.keys()].filter((name) => /(?:^|\/)data\.(?:json|ya?ml)$/.test(name))
+  const names = [...files.keys()].filter(isDataFile)
   for (const name of names.sort()) {
-    const value = documentOf(name, textOf(files, name) ?? '')
+    const value = readDocument(name, textOf(files, name) ?? '')
     const path = name.split('/').slice(0, -1)
     if (path.length === 0 && !isMapping(value))
       throw new BundleError('data', `${name} must be an object`)
@@ -83,16 +82,6 @@ function dataOf(files: ReadonlyMap<string, Buffer>): Record<string, unknown> {
       throw new BundleError('data', `${name}: data.${taken.join('.')} has a value already`)
   }
   return data
-}
-
-function documentOf(name: string, text: string): unknown {
-  try {
-    return name.endsWith('.json') ? parseJson(text) : parseYaml(text)
-  } catch (error) {
-    if (error instanceof JsonError || error instanceof YamlError)
-      throw new BundleError('data', `${name}: ${error.message}`)
-    throw error
-  }
 }
 
 /** Data and packages must lie within the roots; what a bundle does not own it must not bring. */
