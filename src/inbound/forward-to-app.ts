@@ -77,6 +77,10 @@ export const forwardToApp = (parts: AppParts): Forward<AppFacts> => ({
         tunnelLimits: upgrade === undefined ? undefined : parts.tunnelLimits,
         faultOf: (error) => wireFault('app', error),
         onUpgraded: (end) => parts.watchUpgrade(x, end),
+        whileStreaming: {
+          wheel: parts.tunnelLimits.wheel,
+          watch: (end) => parts.watchUpgrade(x, end),
+        },
         onAnswer: (head, body, { pass }) => {
           head.headers.deleteWhere(isForged)
           for (const [name, value] of permit.changes.responseHeaders) head.headers.add(name, value)

@@ -59,6 +59,9 @@ export const openPeerListener = (parts: PeerListenerParts): Promise<Listener> =>
   return listen(server, parts.address, connections)
 }
 
+/** How long what is in flight may go on with a peer that is no longer trusted. */
+const untrustedGraceMs = 30_000
+
 const serve = (
   socket: TLSSocket,
   peer: Peer,
@@ -67,6 +70,7 @@ const serve = (
 ): void => {
   const context: PeerContext = { peer, trustedUnder: parts.tls.trust.current }
   let unwatch = (): void => undefined
+  let revoked: NodeJS.Timeout | undefined
   const serveProtocol = socket.alpnProtocol === 'h2' ? serveHttp2 : serveHttp1
   const connection = serveProtocol(
     socket,
@@ -89,6 +93,7 @@ const serve = (
       onBug: parts.onBug,
       onClosed: (closed) => {
         unwatch()
+        clearTimeout(revoked)
         connections.remove(closed)
       },
     },
@@ -97,5 +102,6 @@ const serve = (
   unwatch = parts.watch.watch(peer, () => {
     parts.onRevoked(peer)
     connection.drain()
+    revoked = setTimeout(() => connection.destroy(), untrustedGraceMs).unref()
   })
 }

@@ -13,6 +13,7 @@ import type { ResponseHead, ServerRequest } from '../wire/message.ts'
 import type { Origin, OutgoingCall, OutgoingRequest, RequestOptions } from '../wire/origin.ts'
 import type { Pool } from '../wire/pool.ts'
 import { tunnel, type TunnelLimits } from '../wire/tunnel.ts'
+import type { Timer, TimerWheel } from '../wire/timers.ts'
 import { WireError } from '../wire/wire-error.ts'
 import { grpcStatusOf } from './grpc-call.ts'
 
@@ -39,6 +40,24 @@ export interface RelayPlan {
   readonly retry?: (error: WireError) => Origin | undefined
   /** Told when the connection was taken over, with the way to end it; gives back what to call when it is over. */
   readonly onUpgraded?: (end: (reason: string) => void) => () => void
+  /** The same for an answer of unknown length that goes on for a while: events, streams of gRPC. */
+  readonly whileStreaming?: LongAnswers | undefined
+}
+
+/** How long answers are watched. */
+export interface LongAnswers {
+  readonly wheel: TimerWheel
+  /** Gives back what to call when the answer is over. */
+  readonly watch: (end: (reason: string) => void) => () => void
+}
+
+/** An answer that is over sooner is not worth a watch. */
+const longAnswerMs = 1_000
+
+const endedBy = (reason: string): Refusal => {
+  const detail = 'what the answer was permitted on has ended'
+  if (reason === 'token-expired') return new Refusal('token.expired', { detail })
+  return new Refusal(reason === 'peer-not-trusted' ? 'peer.expired' : 'policy.denied', { detail })
 }
 
 /** Runs the call. `done` is called once, when the answer is complete or cannot be. */
@@ -50,6 +69,8 @@ export const relay = (
   const { request } = x
   let call: OutgoingCall | undefined
   let finished = false
+  let longAnswer: Timer | undefined
+  let stopWatchingAnswer: (() => void) | undefined
 
   const finish = (
     status: number | undefined,
@@ -59,11 +80,28 @@ export const relay = (
   ): void => {
     if (finished) return
     finished = true
+    longAnswer?.disarm()
+    stopWatchingAnswer?.()
     done({ status, requestBytes: request.bytesReceived, responseBytes, grpcStatus }, failure)
+  }
+
+  const watchAnswer = (status: number, { wheel, watch }: LongAnswers): void => {
+    longAnswer = wheel.timer(() => {
+      stopWatchingAnswer = watch((reason) => {
+        // A sidecar that stops lets answers finish in its grace.
+        if (reason === 'closing' || finished) return
+        call?.cancel(new WireError('cancelled', reason))
+        finish(status, 0, endedBy(reason))
+      })
+      if (finished) stopWatchingAnswer()
+    })
+    longAnswer.arm(longAnswerMs)
   }
 
   const pass = (head: ResponseHead, body: BodySource | Buffer | undefined): void => {
     if (finished) return
+    if (plan.whileStreaming !== undefined && body !== undefined && body.length === undefined)
+      watchAnswer(head.status, plan.whileStreaming)
     request.respond(head, body, (outcome) => {
       const failure = outcome.error === undefined ? undefined : interrupted(outcome.error, plan)
       const end = outcome.trailers?.has('grpc-status') === true ? outcome.trailers : head.headers

@@ -202,6 +202,20 @@ describe('gRPC through two sidecars', () => {
     await eventually(() => echo.cancelled.includes('Sleep'))
   })
 
+  it('ends a stream when the token of its user expires', { timeout: 15_000 }, async () => {
+    const fields = metadata()
+    const exp = Math.floor(Date.now() / 1_000) + 3
+    fields.set('authorization', `Bearer ${mesh.callee.userToken({ exp })}`)
+    const call = client.makeBidiStreamRequest(methods.FullDuplexCall.path, same, same, fields)
+    const ended = collect(call)
+    call.write(asking({ sizes: [5] }))
+    const { sizes, error } = await ended
+    expect(sizes).toEqual([5])
+    expect(error?.code).not.toBe(status.OK)
+    const written = () => mesh.callee.log.some((line) => line.includes('"code":"token.expired"'))
+    await eventually(written)
+  })
+
   it('names the call on the spans of both sidecars', async () => {
     await callUnary(client, 'UnaryCall', asking({ code: status.NOT_FOUND }), metadata())
     const last = (sidecar: Sidecar) =>
