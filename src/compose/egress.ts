@@ -13,12 +13,16 @@ import { interceptedEntry } from '../egress/connect/match-connect.ts'
 import { egressLine, type EgressParts } from '../egress/line.ts'
 import { egressAttributes, recordEgress, type EgressFacts } from '../egress/record.ts'
 import type { EgressSection } from '../egress/section.ts'
+import { authorityOf } from '../egress/match-api.ts'
+import type { Exchange } from '../exchange/exchange.ts'
 import type { Handler } from '../exchange/line.ts'
 import type { Observer } from '../exchange/outcome.ts'
+import type { Refusal } from '../exchange/refusal.ts'
 import { LiveValue, type Live } from '../live.ts'
 import type { AppListenerParts } from '../listeners/app.ts'
 import { Secret } from '../secret.ts'
 import { randomIdentifiers } from '../telemetry/traces/identifiers.ts'
+import { spanName } from '../telemetry/traces/span.ts'
 import type { ClientCertificate } from '../token/oauth/oauth-client.ts'
 import type { ServerRequest } from '../wire/message.ts'
 import { apiOrigins, type ShownCertificate } from './api-origin.ts'
@@ -201,8 +205,13 @@ export const openEgress = async (loaded: LoadedConfig, core: Core): Promise<Egre
     handle,
     connect: (x, open) => {
       const { host } = x.request.head.target
-      if (interceptedEntry(parts.match, x.request) === undefined) tunnelled(x)
-      else open(interception.contextFor(host))
+      const entry = interceptedEntry(parts.match, x.request)
+      if (entry === undefined) tunnelled(x)
+      else {
+        open(interception.contextFor(host), (id, refusal) =>
+          recordRefusedInside(core, record, x, entry, { id, refusal }),
+        )
+      }
     },
     catalog,
     keys,
@@ -224,6 +233,44 @@ export const openEgress = async (loaded: LoadedConfig, core: Core): Promise<Egre
       keys.close()
     },
   }
+}
+
+/** What is refused inside an opened CONNECT before it takes the line has a span and a record as well. */
+const recordRefusedInside = (
+  { telemetry, world }: Core,
+  record: Observer<EgressFacts>,
+  x: Exchange & { readonly request: ServerRequest },
+  entry: ApiEntry,
+  { id, refusal }: { readonly id: string; readonly refusal: Refusal },
+): void => {
+  const { target } = x.request.head
+  const span = telemetry.traces.start({
+    name: spanName('CONNECT', undefined),
+    kind: 'client',
+    parent: undefined,
+    always: 'sampled-always',
+  })
+  const api = {
+    entry,
+    operation: undefined,
+    host: target.host,
+    port: target.port,
+    authority: authorityOf(target.host, target.port, 443),
+    data: [],
+    warnings: [],
+  }
+  record(
+    { ...x, id, startedAt: world.now(), span, api, target },
+    {
+      status: refusal.entry.status,
+      requestBytes: 0,
+      responseBytes: 0,
+      decision: 'deny',
+      refusal,
+      stage: 'match-api',
+      endedAt: world.now(),
+    },
+  )
 }
 
 /** The limits of each API; a reload that leaves them as they are keeps their counts. */

@@ -21,7 +21,7 @@ import type { ServerRequest } from '../wire/message.ts'
 import type { WireError } from '../wire/wire-error.ts'
 import { beginExchange, replyToHead, type RefusedHead } from './begin-exchange.ts'
 import { Connections } from './connections.ts'
-import { openIntercepted } from './intercepted.ts'
+import { openIntercepted, type InterceptedParts } from './intercepted.ts'
 import { listen, type Listener } from './listener.ts'
 
 /** A mesh service, as far as this folder is concerned: something that a line understands. */
@@ -41,7 +41,7 @@ export interface AppListenerParts {
   /** CONNECT to anything that is not a mesh service; `open` opens it up and reads the requests inside. */
   readonly connect: (
     x: Parameters<Handler<First>>[0],
-    open: (context: SecureContext) => void,
+    open: (context: SecureContext, onRefused: InterceptedParts['onRefused']) => void,
   ) => void
   readonly faultOf: (error: WireError) => Refusal
   readonly onRefusedHead: (refused: RefusedHead) => void
@@ -110,8 +110,8 @@ const route = (
   const begin = (direction: Direction) => beginExchange(request, direction, 'app', parts.now)
   if (target.form === 'authority') {
     if (service === undefined) {
-      parts.connect(begin('egress'), (context) =>
-        openIntercepted(request, context, { ...parts, connections }),
+      parts.connect(begin('egress'), (context, onRefused) =>
+        openIntercepted(request, context, { ...parts, connections, onRefused }),
       )
     } else openInside(request, parts, connections, service)
   } else if (service !== undefined) parts.outbound(begin('outbound'), service)

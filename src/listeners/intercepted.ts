@@ -11,7 +11,7 @@ import { HeaderList } from '../wire/headers.ts'
 import { serveHttp1, type Http1ServerOptions } from '../wire/http1/server.ts'
 import type { ServerConnection, ServerRequest } from '../wire/message.ts'
 import type { WireError } from '../wire/wire-error.ts'
-import { beginExchange, replyToHead, type RefusedHead } from './begin-exchange.ts'
+import { beginExchange, replyToHead } from './begin-exchange.ts'
 
 /** What the inside of a CONNECT is handled with. */
 export interface InterceptedParts {
@@ -19,7 +19,8 @@ export interface InterceptedParts {
   readonly now: () => number
   readonly egress: Handler<{ readonly request: ServerRequest }>
   readonly faultOf: (error: WireError) => Refusal
-  readonly onRefusedHead: (refused: RefusedHead) => void
+  /** Told of what was refused before a request of it became an exchange, with the id that the answer names. */
+  readonly onRefused: (id: string, refusal: Refusal) => void
   readonly onBug: (error: unknown) => void
   /** Told of connections, so that they end with the listener. */
   readonly connections: {
@@ -51,16 +52,23 @@ export const openIntercepted = (
   const timer = setTimeout(() => secure.destroy(), handshakeTimeoutMs)
   const refuse = (detail: string): void => {
     clearTimeout(timer)
-    socket.destroy()
-    secure.destroy()
-    tell(new Refusal('api.authority', { detail }), request, parts)
+    // Not from inside a callback of the handshake: OpenSSL still works on the connection there.
+    setImmediate(() => secure.destroy())
+    parts.onRefused(randomUUID(), new Refusal('api.authority', { detail }))
   }
   let isOpen = false
-  secure.on('error', () => {
-    if (!isOpen) refuse('the TLS handshake inside the CONNECT failed')
+  const failed = (): void => {
+    if (isOpen) return
     isOpen = true
+    refuse('the TLS handshake inside the CONNECT failed')
+  }
+  secure.on('error', failed)
+  secure.on('close', () => {
+    failed()
+    setImmediate(() => socket.destroy())
   })
-  secure.on('close', () => socket.destroy())
+  // Node tells of a handshake that failed by this name alone when no server stands behind the socket.
+  secure.on('_tlsError', failed)
   secure.on('secure', () => {
     if (isOpen) return
     isOpen = true
@@ -79,17 +87,6 @@ const serverNameOf = (socket: TLSSocket): string | undefined => {
   return typeof servername === 'string' ? servername.toLowerCase() : undefined
 }
 
-const tell = (
-  refusal: Refusal,
-  { connection }: ServerRequest,
-  parts: InterceptedParts,
-): { readonly id: string } => {
-  const id = randomUUID()
-  const { remoteAddress } = connection
-  parts.onRefusedHead({ id, direction: 'egress', refusal, remoteAddress, peer: undefined })
-  return { id }
-}
-
 const serve = (secure: TLSSocket, around: ServerRequest, parts: InterceptedParts): void => {
   const { host, port } = around.head.target
   const connection: ServerConnection = serveHttp1(
@@ -106,12 +103,13 @@ const serve = (secure: TLSSocket, around: ServerRequest, parts: InterceptedParts
         const refusal = new Refusal('api.authority', {
           detail: `the request names ${target.authority}, the CONNECT around it ${around.head.target.authority}`,
         })
-        tell(refusal, around, parts)
+        parts.onRefused(x.id, refusal)
         x.channel.send(replyTo(x, refusal))
       },
       onRefused: (error) => {
         const refusal = parts.faultOf(error)
-        const { id } = tell(refusal, around, parts)
+        const id = randomUUID()
+        parts.onRefused(id, refusal)
         return replyToHead(id, 'egress', 'app', refusal)
       },
       onBug: parts.onBug,

@@ -1,9 +1,11 @@
+import { execFile } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import {
   cardsEntryText,
@@ -15,6 +17,8 @@ import {
   type EgressSidecar,
   type TestVendor,
 } from '../support/egress-sidecar.ts'
+
+const run = promisify(execFile)
 
 /** Sends CONNECT; gives the socket after 200, or the answer that refused. */
 const connectVia = (port: number, authority: string): Promise<Socket | AppAnswer> =>
@@ -138,6 +142,8 @@ ${more}`
   })
 
   const at = (host: string): string => `${host}:${vendor.port}`
+  /** An intercepted host and a tunnelled one in turn. */
+  const turn = (count: number): string => at(count % 2 === 0 ? 'api.cards.test' : 'tunnel.test')
   const ca = (): Buffer => readFileSync(join(app.folder, 'ca.pem'))
 
   describe('as a tunnel', () => {
@@ -231,13 +237,68 @@ ${more}`
       expect(answer).toContain('421')
       expect(answer).toContain('api.authority')
       expect(vendor.calls).toHaveLength(0)
+      expect(app.spans().at(-1)!.attributes).toMatchObject({
+        'sallyport.code': 'api.authority',
+        'sallyport.decision': 'deny',
+        'peer.service': 'cards',
+      })
+      const id = /"id":"([^"]+)"/.exec(answer)![1]
+      const decisions = app.sidecar.core.telemetry.audit.recent()
+      expect(JSON.stringify(decisions)).toContain(id)
     })
 
-    it('refuses a handshake that names another host, or none', async () => {
-      for (const name of ['tunnel.test', '']) {
-        const socket = await opened(app.port, at('api.cards.test'))
-        await expect(secured(socket, name, ca())).rejects.toThrow()
+    it('refuses a handshake that names another host', async () => {
+      const socket = await opened(app.port, at('api.cards.test'))
+      const before = app.spans().length
+      await expect(secured(socket, 'tunnel.test', ca())).rejects.toThrow()
+      await expect.poll(() => app.spans().length).toBe(before + 1)
+      expect(app.spans().at(-1)!.attributes['sallyport.code']).toBe('api.authority')
+    })
+
+    it('refuses a handshake that names no host', async () => {
+      const socket = await opened(app.port, at('api.cards.test'))
+      const before = app.spans().length
+      const secure = connectTls({ socket, ca: ca(), checkServerIdentity: () => undefined })
+      secure.on('error', () => undefined)
+      await new Promise((resolve) => secure.once('close', resolve))
+      await expect.poll(() => app.spans().length).toBe(before + 1)
+      expect(app.spans().at(-1)!.attributes['sallyport.code']).toBe('api.authority')
+      expect(vendor.calls).toHaveLength(0)
+    })
+
+    it('survives apps that break off, or speak something else, at any moment', async () => {
+      const hello = Buffer.from('160301020001000100', 'hex')
+      const starts = [
+        Buffer.alloc(0),
+        hello,
+        Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+        Buffer.alloc(9_000, 22),
+      ]
+      for (let at = 0; at < 24; at += 1) {
+        const socket = await opened(app.port, turn(at))
+        socket.on('error', () => undefined)
+        socket.write(starts[at % starts.length]!)
+        if (at % 3 === 0) socket.resetAndDestroy()
+        else if (at % 3 === 1) socket.end()
+        else setImmediate(() => socket.destroy())
       }
+      const socket = await opened(app.port, at('api.cards.test'))
+      const secure = await secured(socket, 'api.cards.test', ca())
+      expect(await ask(secure, get(at('api.cards.test'), '/v1/charges/ch_1'))).toContain('200 OK')
+    })
+
+    it('works for an app that only has the environment of the sidecar', async () => {
+      const program = `const response = await fetch('https://api.cards.test:${vendor.port}/v1/charges/ch_1')
+process.stdout.write(response.status + ' ' + (await response.text()))`
+      const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program], {
+        env: {
+          HTTPS_PROXY: `http://127.0.0.1:${app.port}`,
+          NODE_USE_ENV_PROXY: '1',
+          NODE_EXTRA_CA_CERTS: join(app.folder, 'ca.pem'),
+        },
+      })
+      expect(stdout).toBe('200 {"id":"ch_1"}')
+      expect(vendor.calls[0]!.headers.authorization).toBe('Bearer sk_live_cards_0123456789')
     })
 
     it('shows a certificate of an authority that may vouch for the intercepted hosts alone', async () => {
@@ -280,6 +341,24 @@ describe('CONNECT in observe mode', () => {
     expect(answer.problem['code']).toBe('api.address')
     const loopback = await refused(app.port, `unseen.test:${vendor.port}`)
     expect(loopback.problem['code']).toBe('api.address')
+  })
+
+  it('passes to a host that nothing declares, with a span that says so', async () => {
+    const trial = await startEgressSidecar({
+      vendor,
+      names: { 'unseen.test': '127.0.0.1' },
+      apis: '    mode: observe',
+      egress: '  observed: {unsafe_allow_cidrs: [127.0.0.0/8]}',
+      entries: {},
+    })
+    const socket = await opened(trial.port, `unseen.test:${vendor.port}`)
+    const secure = await secured(socket, 'unseen.test', vendor.authority)
+    expect(await ask(secure, get('unseen.test', '/'))).toContain('ch_1')
+    await expect
+      .poll(() => trial.spans().at(-1)?.attributes['sallyport.tunnel.bytes_sent'])
+      .toBeGreaterThan(0)
+    expect(trial.spans().at(-1)!.attributes['peer.service']).toBe('_undeclared')
+    await trial.stop()
   })
 
   it('is not opened for an address literal', async () => {
