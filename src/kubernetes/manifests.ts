@@ -5,10 +5,9 @@
  * in the usual style; a document in another style, such as the output of a tool, is written anew, with its comments.
  * Only the structure is looked at: whether the manifest is a good one is for the API server to say.
  */
-import { LineCounter, parseDocument, type Document } from 'yaml'
-import { addTo } from './edit-value.ts'
+import { isCollection, isSeq, LineCounter, parseDocument, type Document } from 'yaml'
 import { insertInto, withoutMarked } from './insert-text.ts'
-import { findPods, valueAt, type FoundPod, type Path } from './pod.ts'
+import { findPods, type FoundPod, type Path } from './pod.ts'
 import {
   isInjected,
   planInjection,
@@ -42,6 +41,8 @@ export class ManifestError extends Error {
 
 interface Change {
   readonly text: string
+  /** Whether the document was written anew, since what was to be changed did not stand in lines of its own. */
+  readonly anew?: boolean
   readonly reports: readonly Report[]
 }
 
@@ -93,6 +94,7 @@ const clean = (text: string, firstLine: number): Change => {
   }
   return {
     text: left.length === 0 ? unmarked : printed(document, text),
+    anew: left.length > 0,
     reports: before.map(({ title }) => ({ title, outcome: 'removed', notes: [] })),
   }
 }
@@ -103,27 +105,24 @@ const insertAnew = (
   additions: readonly (readonly [Path, Addition])[],
 ): string => {
   const document = parse(text, firstLine)
-  const value = plain(document)
   for (const [pod, addition] of additions) {
-    addTo(valueAt(value, pod), addition)
     const path = [...pod, ...addition.path]
+    const target = document.getIn(path, true)
+    // What was empty is written over several lines from now on, as it would be if it had not been there.
+    if (isCollection(target) && target.items.length === 0) target.flow = false
     if ('entries' in addition) {
-      for (const [key, entry] of Object.entries(addition.entries))
+      for (const [key, entry] of Object.entries(addition.entries)) {
         document.setIn([...path, key], entry)
-    } else if (Array.isArray(valueAt(plain(document), path))) {
-      for (const item of addition.items.toReversed()) insertFirst(document, path, item)
+      }
+    } else if (isSeq(target)) {
+      target.items.unshift(...addition.items.map((item) => document.createNode(item)))
     } else document.setIn(path, document.createNode(addition.items))
   }
   return printed(document, text)
 }
 
-const insertFirst = (document: Document, path: Path, item: unknown): void => {
-  const list = document.getIn(path, true) as { readonly items: unknown[] }
-  list.items.unshift(document.createNode(item))
-}
-
 const injectDocument = (text: string, firstLine: number, options: InjectOptions): Change => {
-  const cleaned = clean(text, firstLine).text
+  const { text: cleaned, anew } = clean(text, firstLine)
   const document = parse(cleaned, firstLine)
   const reports: Report[] = []
   const additions: (readonly [Path, Addition])[] = []
@@ -133,7 +132,8 @@ const injectDocument = (text: string, firstLine: number, options: InjectOptions)
     if (plan.kind === 'add') for (const each of plan.additions) additions.push([found.path, each])
   }
   if (additions.length === 0) return { text: reports.length === 0 ? text : cleaned, reports }
-  const inserted = insertInto(cleaned, document, additions)
+  // What was written anew once stays so: injecting twice gives the same as injecting once.
+  const inserted = anew === true ? undefined : insertInto(cleaned, document, additions)
   return { text: inserted ?? insertAnew(cleaned, firstLine, additions), reports }
 }
 
