@@ -49,14 +49,25 @@ export const compilePoliciesInSlices = async (
     const policy = await compileInSlices(bundleOf(sources, limits), { check }, politePace)
     return revisionOf(policy, revisionName(sources), limits)
   } catch (error) {
-    throw error instanceof RegoErrors ? new ConfigFaults(policyFaults(error)) : error
+    throw error instanceof RegoErrors ? faultsOf(error, sources, limits) : error
   }
 }
 
-const bundleOf = ({ modules, data }: PolicySources, { directory }: PolicyLimits): Bundle => ({
+/** Errors at the files that people edit, not at the names that records hold. */
+const faultsOf = (error: RegoErrors, { modules }: PolicySources, limits: PolicyLimits) => {
+  const paths = new Map(modules.map(({ file }) => [shortName(file, limits), file]))
+  return new ConfigFaults(
+    policyFaults(error).map((fault) => ({ ...fault, file: paths.get(fault.file) ?? fault.file })),
+  )
+}
+
+const shortName = (file: string, { directory }: PolicyLimits): string =>
+  isAbsolute(file) ? relative(dirname(directory), file) : file
+
+const bundleOf = ({ modules, data }: PolicySources, limits: PolicyLimits): Bundle => ({
   modules: modules.map((module) => ({
     ...module,
-    file: isAbsolute(module.file) ? relative(dirname(directory), module.file) : module.file,
+    file: shortName(module.file, limits),
   })),
   data,
 })

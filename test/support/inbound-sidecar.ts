@@ -113,10 +113,10 @@ export const startInboundSidecar = async (setup: InboundSetup): Promise<InboundS
       done()
     },
   })
-  const load = () => loadConfig({ file, environment: {}, now: Date.now })
+  const files = { file, environment: {}, now: Date.now }
   const sidecar = await startSidecar({
-    loaded: load(),
-    load,
+    loaded: loadConfig(files),
+    load: () => loadConfig({ ...files, compiling: 'later' }),
     world: { ...processWorld, environment: {}, logOutput },
   })
   const { port } = sidecar.addresses.peer!
